@@ -1,0 +1,2 @@
+//! Placeholder floor.
+pub mod store;

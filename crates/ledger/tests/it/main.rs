@@ -1,0 +1,4 @@
+//! Integration tests of the ledger: one binary, one module per subject.
+
+mod store_memory;
+mod store_suite;
