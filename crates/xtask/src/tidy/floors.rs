@@ -1,0 +1,179 @@
+//! The floors of the workspace: who may import whom.
+//!
+//! Read from `cargo metadata`, not from the text of the manifests, so that a dependency by path,
+//! under another name or for one platform is seen as well. Cargo refuses cycles by itself; this
+//! refuses the edges that Cargo would allow. A crate that is missing in [`FLOORS`] is an error:
+//! a further crate is a decision (docs/decisions/0001-workspace-on-floors.md).
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::Finding;
+use crate::process::{self, cargo};
+
+struct Floor {
+    name: &'static str,
+    /// What the crate may import.
+    may: &'static [&'static str],
+    /// What its tests may import besides.
+    tests_may: &'static [&'static str],
+}
+
+/// Lowest first. A crate never gets onto the line of a lower floor.
+const FLOORS: [Floor; 9] = [
+    Floor { name: "primitives", may: &[], tests_may: &[] },
+    Floor { name: "contracts", may: &["primitives"], tests_may: &[] },
+    Floor { name: "ledger", may: &["primitives", "contracts"], tests_may: &["client"] },
+    Floor { name: "client", may: &["primitives", "contracts"], tests_may: &["ledger"] },
+    Floor { name: "node", may: &["primitives", "contracts", "ledger"], tests_may: &["client"] },
+    Floor { name: "api", may: &["primitives", "contracts", "ledger"], tests_may: &["client"] },
+    Floor {
+        name: "simulator",
+        may: &["primitives", "contracts", "ledger", "client", "node", "api"],
+        tests_may: &[],
+    },
+    Floor {
+        name: "gridtally",
+        may: &["primitives", "contracts", "ledger", "client", "node", "api", "simulator"],
+        tests_may: &[],
+    },
+    // Aside from the floors: reads the tables of the rules, and nobody imports it.
+    Floor { name: "xtask", may: &["primitives", "contracts"], tests_may: &[] },
+];
+
+/// Foreign crates that belong to a few of ours, and why. Tests are free of it.
+const FOREIGN: [(&[&str], &[&str], &str); 4] = [
+    (&["anyhow", "eyre"], &["gridtally", "xtask"], "errors below the programs are typed"),
+    (
+        &["fjall", "redb", "rusqlite", "sled", "rocksdb"],
+        &["ledger"],
+        "only ledger touches the disk",
+    ),
+    (&["axum", "hyper", "utoipa"], &["api", "gridtally"], "only api knows HTTP"),
+    (
+        &["tokio"],
+        &["node", "api", "client", "simulator", "gridtally"],
+        "rules and ledger are synchronous",
+    ),
+];
+
+pub fn check(root: &Path) -> Result<Vec<Finding>> {
+    let mut metadata = cargo(root, &["metadata", "--format-version", "1", "--no-deps"]);
+    let text = process::output(&mut metadata)?;
+    let value: Value = serde_json::from_str(&text).context("failed to read cargo metadata")?;
+    let packages = value["packages"].as_array().context("cargo metadata lists no packages")?;
+    Ok(edges(packages).iter().filter_map(finding).collect())
+}
+
+/// One crate of ours needs another crate.
+#[derive(Debug)]
+struct Edge {
+    from: String,
+    /// Empty for the crate itself, so that one without dependencies is seen too.
+    to: String,
+    /// Lies in this workspace.
+    ours: bool,
+    only_tests: bool,
+}
+
+fn edges(packages: &[Value]) -> Vec<Edge> {
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let names: Vec<String> = packages.iter().map(|package| text(package, "name")).collect();
+    let mut edges = Vec::new();
+    for package in packages {
+        let from = text(package, "name");
+        edges.push(Edge { from: from.clone(), to: String::new(), ours: true, only_tests: false });
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            // `name` is the package's own name, also when the manifest renames it.
+            let to = text(dependency, "name");
+            let ours = names.contains(&to) || dependency["path"].is_string();
+            let only_tests = dependency["kind"] == "dev";
+            edges.push(Edge { from: from.clone(), to, ours, only_tests });
+        }
+    }
+    edges
+}
+
+fn finding(edge: &Edge) -> Option<Finding> {
+    let manifest = format!("crates/{}/Cargo.toml", edge.from);
+    let Some(floor) = FLOORS.iter().find(|floor| floor.name == edge.from) else {
+        let message = format!("`{}` stands on no floor: see docs/decisions", edge.from);
+        return edge.to.is_empty().then(|| Finding::new(&manifest, 0, message));
+    };
+    let to = edge.to.as_str();
+    if edge.ours {
+        let allowed = to.is_empty()
+            || floor.may.contains(&to)
+            || (edge.only_tests && (floor.tests_may.contains(&to) || to == floor.name));
+        let message =
+            format!("`{}` may not import `{to}`: a floor knows only those below", edge.from);
+        return (!allowed).then(|| Finding::new(&manifest, 0, message));
+    }
+    let (_, users, why) = FOREIGN.iter().find(|(crates, ..)| crates.contains(&to))?;
+    let allowed = edge.only_tests || users.contains(&edge.from.as_str());
+    let message = format!("`{to}` does not belong into `{}`: {why}", edge.from);
+    (!allowed).then(|| Finding::new(&manifest, 0, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(packages: &Value) -> Vec<String> {
+        let edges = edges(packages.as_array().expect("a list"));
+        edges.iter().filter_map(finding).map(|finding| finding.message).collect()
+    }
+
+    fn package(name: &str, dependencies: &Value) -> Value {
+        serde_json::json!([{ "name": name, "dependencies": dependencies }])
+    }
+
+    #[test]
+    fn allowed_edges_pass() {
+        let dependencies = serde_json::json!([
+            { "name": "primitives", "path": "crates/primitives", "kind": null },
+            { "name": "client", "path": "crates/client", "kind": "dev" },
+            { "name": "fjall", "kind": null },
+        ]);
+        assert!(messages(&package("ledger", &dependencies)).is_empty());
+    }
+
+    #[test]
+    fn forbidden_edges_are_named() {
+        for (from, dependency, expected) in [
+            ("api", serde_json::json!({ "name": "node", "path": "x" }), "may not import `node`"),
+            (
+                "api",
+                serde_json::json!({ "name": "node", "path": "x", "kind": "dev" }),
+                "may not import `node`",
+            ),
+            (
+                "ledger",
+                serde_json::json!({ "name": "client", "path": "x" }),
+                "may not import `client`",
+            ),
+            (
+                "contracts",
+                serde_json::json!({ "name": "elsewhere", "path": "../x" }),
+                "may not import `elsewhere`",
+            ),
+            (
+                "contracts",
+                serde_json::json!({ "name": "tokio" }),
+                "does not belong into `contracts`",
+            ),
+            ("node", serde_json::json!({ "name": "anyhow" }), "does not belong into `node`"),
+        ] {
+            let found = messages(&package(from, &serde_json::json!([dependency])));
+            assert!(matches!(&found[..], [one] if one.contains(expected)), "{from}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_crate_is_an_error_once() {
+        let dependencies = serde_json::json!([{ "name": "primitives", "path": "x" }]);
+        assert_eq!(messages(&package("helpers", &dependencies)).len(), 1);
+    }
+}
