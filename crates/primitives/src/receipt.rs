@@ -1,0 +1,89 @@
+//! What became of a transaction, and the trees that make it provable.
+//!
+//! Three trees stand above each other. The leaves of a receipt are its outcome and its events; the
+//! leaves of a block are the roots of its receipts; the leaves of the accumulator are the roots of
+//! all blocks, one for each height from 1. Each header carries the root of the accumulator, so one
+//! certificate proves every event that ever happened.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::codec::Bounded;
+use crate::hash::Hash;
+use crate::identifier::TransactionId;
+use crate::merkle::{MerkleError, MerklePath, MerkleTree, leaf_hash};
+
+/// The largest event in bytes.
+pub const MAX_EVENT_BYTES: usize = 4_096;
+/// The largest number of events in a receipt.
+pub const MAX_EVENTS: usize = 2_048;
+
+/// The canonical bytes of one event; the floor of the rules knows what they say.
+pub type EventBytes = Bounded<u8, MAX_EVENT_BYTES>;
+
+/// The outcome of one ordered transaction. It holds codes and numbers, never text.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Receipt {
+    /// The transaction.
+    pub transaction: TransactionId,
+    /// 0 when it acted, else the number of the rule that was broken.
+    pub code: u16,
+    /// What happened, in order.
+    pub events: Bounded<EventBytes, MAX_EVENTS>,
+}
+
+impl Receipt {
+    /// The tree of the receipt: leaf 0 the outcome, leaf 1 + i the event i.
+    #[must_use]
+    pub fn tree(&self) -> MerkleTree {
+        let mut leaves = vec![outcome_leaf(&self.transaction, self.code)];
+        leaves.extend(self.events.iter().map(|event| event_leaf(event)));
+        MerkleTree::from_leaf_hashes(leaves)
+    }
+
+    /// The root of the receipt.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.tree().root()
+    }
+
+    /// The path from event `event`, counted from 0, to the root of the receipt.
+    ///
+    /// # Errors
+    /// [`MerkleError::IndexOutOfRange`] when there is no such event.
+    pub fn event_path(&self, event: u64) -> Result<MerklePath, MerkleError> {
+        let leaf_count = self.events.len() as u64 + 1;
+        let out_of_range = MerkleError::IndexOutOfRange { index: event, leaf_count };
+        self.tree().path(event.checked_add(1).ok_or(out_of_range)?)
+    }
+}
+
+/// The leaf hash of a receipt's outcome; leaf data are 0x00 ‖ transaction id ‖ code u16 LE.
+#[must_use]
+pub fn outcome_leaf(transaction: &TransactionId, code: u16) -> Hash {
+    let mut data = vec![0x00];
+    data.extend(transaction.as_bytes());
+    data.extend(code.to_le_bytes());
+    leaf_hash(&data)
+}
+
+/// The leaf hash of an event in its receipt; leaf data are 0x01 ‖ event bytes. The first byte keeps
+/// an event from passing as an outcome.
+#[must_use]
+pub fn event_leaf(event: &[u8]) -> Hash {
+    let mut data = Vec::with_capacity(1 + event.len());
+    data.push(0x01);
+    data.extend(event);
+    leaf_hash(&data)
+}
+
+/// The tree of a block's receipts in the order of its transactions; leaf data are their roots.
+#[must_use]
+pub fn receipts_tree(receipt_roots: &[Hash]) -> MerkleTree {
+    MerkleTree::from_data(receipt_roots)
+}
+
+/// The leaf hash with which a block enters the accumulator; leaf data are its receipts' root.
+#[must_use]
+pub fn block_leaf(receipts_root: &Hash) -> Hash {
+    leaf_hash(receipts_root.as_bytes())
+}
