@@ -5,7 +5,9 @@
 //! shows one moment, whatever is committed meanwhile. The store knows bytes only: what a key or a
 //! value means is written down by the modules that use it, and no other crate touches the disk.
 //!
-//! [`MemoryStore`] is what the simulator crashes and damages from a seed.
+//! There are two implementations: [`FjallStore`], the engine of the product, and [`MemoryStore`],
+//! which the simulator crashes and damages from a seed. Both pass one suite of tests. Why this
+//! engine: `docs/decisions/0003-store.md`.
 //!
 //! **After a failed write a store is poisoned.** What reached the disk is then unknown, and a second
 //! fsync may report success for data that the kernel has dropped. So every later commit is refused
@@ -16,11 +18,14 @@
 
 mod batch;
 mod error;
+mod fjall;
+mod fjall_journal;
 mod memory;
 mod scan;
 
 pub use batch::{KEY_BYTES_MAX, VALUE_BYTES_MAX, WriteBatch};
 pub use error::StoreError;
+pub use fjall::{FjallOptions, FjallStore};
 pub use memory::{Fault, FaultRates, MemoryStore};
 pub use scan::{Order, Row, Scan};
 

@@ -1,4 +1,5 @@
 //! Integration tests of the ledger: one binary, one module per subject.
 
+mod store_fjall;
 mod store_memory;
 mod store_suite;
