@@ -191,7 +191,7 @@ pub struct GridZone {
 pub enum CalendarError {
     /// Slots are 5, 15, 30 or 60 minutes long.
     #[error("slots of {0} minutes, allowed are 5, 15, 30 and 60")]
-    SlotLength(u32),
+    SlotLength(u8),
     /// An offset is a day or more.
     #[error("offset of {0} seconds, it has to be less than a day")]
     OffsetTooLarge(i32),
@@ -228,7 +228,7 @@ impl Calendar {
     /// # Errors
     /// [`CalendarError`] unless the slot is 5, 15, 30 or 60 minutes and divides every offset and
     /// transition of the zone; 60 minutes are therefore refused at +05:30.
-    pub fn new(slot_minutes: u32, zone: GridZone) -> Result<Self, CalendarError> {
+    pub fn new(slot_minutes: u8, zone: GridZone) -> Result<Self, CalendarError> {
         if ![5, 15, 30, 60].contains(&slot_minutes) {
             return Err(CalendarError::SlotLength(slot_minutes));
         }
@@ -248,7 +248,7 @@ impl Calendar {
             spans.push((start, check_offset(offset, slot)?));
             earlier = start;
         }
-        Ok(Self { slot_seconds: slot_minutes * 60, zone, spans })
+        Ok(Self { slot_seconds: u32::from(slot_minutes) * 60, zone, spans })
     }
 
     /// The slot length in seconds.

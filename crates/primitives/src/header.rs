@@ -3,6 +3,8 @@
 //! A vote signs the bytes that Commonware's simplex protocol signs for "finalize", so the same
 //! certificate comes out of a solo node and out of a network of validators.
 
+use std::ops::Deref;
+
 use borsh::io::{Read, Result as IoResult};
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -131,6 +133,14 @@ impl ValidatorSet {
     #[must_use]
     pub fn quorum(&self) -> usize {
         self.0.len() - (self.0.len() - 1) / 3
+    }
+}
+
+impl Deref for ValidatorSet {
+    type Target = [PublicKey];
+
+    fn deref(&self) -> &[PublicKey] {
+        &self.0
     }
 }
 

@@ -19,8 +19,8 @@ use crate::identifier::UsagePointId;
 use crate::merkle::{MerkleTree, leaf_hash};
 use crate::units::{MilliHertz, WattHours};
 
-/// The largest number of readings in a day: quarter hours on the day that has 25 hours.
-pub const MAX_DAY_READINGS: usize = 100;
+/// The largest number of slots that can be sealed together: the quarter hours of a day of 25 hours.
+pub const MAX_SLOTS_PER_DAY: usize = 100;
 
 /// How a reading came about. Bytes: the ASCII letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -202,7 +202,7 @@ impl ReadingPayload {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayPayload {
     /// One reading for each slot of the day, in order.
-    pub readings: Bounded<Reading, MAX_DAY_READINGS>,
+    pub readings: Bounded<Reading, MAX_SLOTS_PER_DAY>,
     /// The seed of the salts.
     pub seed: DaySeed,
 }
@@ -216,7 +216,7 @@ impl DayPayload {
 }
 
 /// No column of a day is longer: every number takes ten bytes at most, and a run one more.
-const MAX_COLUMN_BYTES: usize = 11 * MAX_DAY_READINGS;
+const MAX_COLUMN_BYTES: usize = 11 * MAX_SLOTS_PER_DAY;
 type ColumnBytes = Bounded<u8, MAX_COLUMN_BYTES>;
 
 impl BorshSerialize for DayPayload {
@@ -235,7 +235,7 @@ impl BorshDeserialize for DayPayload {
     fn deserialize_reader<R: Read>(reader: &mut R) -> IoResult<Self> {
         let mut column = || {
             let bytes = ColumnBytes::deserialize_reader(reader)?;
-            decode_column(&bytes, MAX_DAY_READINGS).map_err(refuse)
+            decode_column(&bytes, MAX_SLOTS_PER_DAY).map_err(refuse)
         };
         let (imports, exports, qualities) = (column()?, column()?, column()?);
         if exports.len() != imports.len() || qualities.len() != imports.len() {
