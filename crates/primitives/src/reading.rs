@@ -126,7 +126,7 @@ pub fn salt(seed: &DaySeed, slot: u32) -> [u8; 32] {
 #[must_use]
 pub fn reading_leaf(
     salt: &[u8; 32],
-    usage_point: &UsagePointId,
+    usage_point: UsagePointId,
     period: SettlementPeriod,
     reading: &Reading,
 ) -> Hash {
@@ -156,7 +156,7 @@ pub fn frequency_leaf(period: SettlementPeriod, frequency: MilliHertz) -> Hash {
 #[must_use]
 pub fn day_tree(
     seed: &DaySeed,
-    usage_point: &UsagePointId,
+    usage_point: UsagePointId,
     first_period: SettlementPeriod,
     readings: &[Reading],
 ) -> MerkleTree {
@@ -171,7 +171,7 @@ pub fn day_tree(
 #[must_use]
 pub fn day_root(
     seed: &DaySeed,
-    usage_point: &UsagePointId,
+    usage_point: UsagePointId,
     first_period: SettlementPeriod,
     readings: &[Reading],
 ) -> Hash {
@@ -190,7 +190,7 @@ pub struct ReadingPayload {
 impl ReadingPayload {
     /// The leaf that this value opens.
     #[must_use]
-    pub fn leaf(&self, usage_point: &UsagePointId, period: SettlementPeriod) -> Hash {
+    pub fn leaf(&self, usage_point: UsagePointId, period: SettlementPeriod) -> Hash {
         reading_leaf(&self.salt, usage_point, period, &self.reading)
     }
 }
@@ -210,7 +210,7 @@ pub struct DayPayload {
 impl DayPayload {
     /// The root that these values open.
     #[must_use]
-    pub fn root(&self, usage_point: &UsagePointId, first_period: SettlementPeriod) -> Hash {
+    pub fn root(&self, usage_point: UsagePointId, first_period: SettlementPeriod) -> Hash {
         day_root(&self.seed, usage_point, first_period, &self.readings)
     }
 }
