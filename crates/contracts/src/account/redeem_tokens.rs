@@ -1,0 +1,71 @@
+//! A party gives tokens back to an aggregator.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::codec::Text;
+use primitives::identifier::PartyId;
+use primitives::rounding::div_floor;
+use primitives::units::MicroCurrency;
+
+use super::buy_tokens::{check_purchase, require_cosigner, use_reference};
+use super::{Account, posting, require_funds};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::genesis::Rules;
+use crate::registry::Role;
+use crate::rejection::{Malformed, Rejection};
+use crate::state::State;
+use crate::transaction::{Transaction, Who, no_payload};
+
+/// Takes tokens back against a payment made outside the ledger. Signed by the holder, cosigned by
+/// the aggregator that paid; the payment's reference is unique for ever. An aggregator takes back at
+/// most what it has issued.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct RedeemTokens {
+    /// Who takes them back.
+    pub aggregator: PartyId,
+    /// The payment's reference, 1..=64 bytes.
+    pub reference: Text<64>,
+    /// What was paid, in micro of the reference coin: tokens × token price, rounded down.
+    pub coin_amount: MicroCurrency,
+    /// The tokens given back; positive.
+    pub tokens: MicroCurrency,
+}
+
+impl Transaction for RedeemTokens {
+    const SENDERS: &'static [Who] = &[Who::AnyParty];
+    const WHEN_SUSPENDED: bool = true;
+
+    fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
+        no_payload(payload)?;
+        check_purchase(&self.reference, self.coin_amount, self.tokens)
+    }
+
+    fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        let holder = context.party()?;
+        state.party_with_role(self.aggregator, Role::Aggregator)?;
+        if holder == self.aggregator {
+            return Err(Rejection::CosignatureMissing);
+        }
+        require_cosigner(context, state, self.aggregator)?;
+        let price = context.rules.genesis().parameters.token_price_micro_coin;
+        let coin = div_floor(i128::from(self.tokens.get()) * i128::from(price.get()), 1_000_000);
+        if coin != i128::from(self.coin_amount.get()) {
+            return Err(Rejection::RateDiffers { tokens_micro: self.tokens.get().unsigned_abs() });
+        }
+        require_funds(state, holder, self.tokens)?;
+        let issuing = Account::issuing(self.aggregator);
+        let issued = state.balance(&issuing).get().unsigned_abs();
+        if issued < self.tokens.get().unsigned_abs() {
+            return Err(Rejection::MoreThanOwed { owed_micro: issued });
+        }
+        use_reference(context, state, &self.reference)?;
+        posting::post(state, Account::wallet(holder), issuing, self.tokens)?;
+        state.emit(Event::TokensRedeemed {
+            holder,
+            aggregator: self.aggregator,
+            coin_amount: self.coin_amount,
+            tokens: self.tokens,
+        });
+        Ok(())
+    }
+}

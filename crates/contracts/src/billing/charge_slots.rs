@@ -1,0 +1,205 @@
+//! Slots are charged: EB's per-slot bill, for one usage point or a whole station.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::calendar::{LocalDay, SettlementPeriod};
+use primitives::identifier::{PartyId, StationId, UsagePointId};
+use primitives::units::{MilliMicro, OutOfRange, WattHours};
+
+use super::slot_charge::{SlotCharge, slot_charges};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::genesis::Rules;
+use crate::metering::require_ended;
+use crate::registry::Role;
+use crate::rejection::{Malformed, Rejection};
+use crate::state::State;
+use crate::transaction::{Transaction, Who, no_payload};
+
+/// Periods that one transaction charges: a local day of 15-minute slots, also the long one.
+pub const MAX_CHARGED: u16 = 100;
+
+/// Whose slots are charged.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum ChargeTarget {
+    /// One usage point; a slot that cannot be charged refuses the transaction.
+    UsagePoint(UsagePointId),
+    /// All that the sender bills below a station; slots that cannot be charged are left out.
+    Station(StationId),
+}
+
+/// Charges slots: price(frequency of the slot) × energy, two-way, exact. Shows amounts, posts
+/// nothing; money moves only with a bill. Charged slots again are harmless.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ChargeSlots {
+    /// Whose slots.
+    pub target: ChargeTarget,
+    /// The first period.
+    pub first_period: SettlementPeriod,
+    /// How many periods, 1..=100.
+    pub count: u16,
+}
+
+impl Transaction for ChargeSlots {
+    const SENDERS: &'static [Who] = &[Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
+
+    fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
+        no_payload(payload)?;
+        if !(1..=MAX_CHARGED).contains(&self.count)
+            || self.first_period.offset(u32::from(self.count)).is_err()
+        {
+            return Err(Malformed::Field("1 to 100 periods are charged"));
+        }
+        Ok(())
+    }
+
+    fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        let biller = context.party()?;
+        require_ended(context, self.last_period())?;
+        match self.target {
+            ChargeTarget::UsagePoint(id) => {
+                if state.usage_point(id)?.biller != biller {
+                    return Err(Rejection::NotTheBiller);
+                }
+                let run = self.charge(context, state, id, true)?;
+                state.emit(if run.charged == 0 { Event::AlreadyRecorded {} } else { run.event() });
+            }
+            ChargeTarget::Station(station) => {
+                self.charge_station(context, state, biller, station)?
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sums of one usage point's run.
+struct Run {
+    usage_point: UsagePointId,
+    first_period: SettlementPeriod,
+    charged: u16,
+    skipped: u16,
+    import: WattHours,
+    export: WattHours,
+    amount: MilliMicro,
+}
+
+impl Run {
+    fn add(&mut self, charge: &SlotCharge, amount: MilliMicro) -> Result<(), OutOfRange> {
+        if let Some(reading) = charge.reading {
+            self.import = self.import.checked_add(reading.import_wh)?;
+            self.export = self.export.checked_add(reading.export_wh)?;
+        }
+        self.amount = self.amount.checked_add(amount)?;
+        self.charged += 1;
+        Ok(())
+    }
+
+    const fn event(&self) -> Event {
+        Event::SlotsCharged {
+            usage_point: self.usage_point,
+            first_period: self.first_period,
+            charged: self.charged,
+            skipped: self.skipped,
+            import: self.import,
+            export: self.export,
+            amount: self.amount,
+        }
+    }
+}
+
+impl ChargeSlots {
+    fn last_period(&self) -> SettlementPeriod {
+        self.first_period.offset(u32::from(self.count) - 1).expect("checked before")
+    }
+
+    fn charge_station(
+        &self,
+        context: &Context<'_>,
+        state: &mut dyn State,
+        biller: PartyId,
+        station: StationId,
+    ) -> Result<(), Rejection> {
+        let record = state.station(station)?;
+        if biller != record.distributor && biller != record.grid_operator {
+            return Err(Rejection::NotTheBiller);
+        }
+        for id in state.usage_points_of(station) {
+            if state.usage_point(id)?.biller == biller {
+                let run = self.charge(context, state, id, false)?;
+                if run.charged > 0 {
+                    state.emit(run.event());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Charges the run of one usage point. `strict`: a slot without reading or price is an error.
+    fn charge(
+        &self,
+        context: &Context<'_>,
+        state: &mut dyn State,
+        usage_point: UsagePointId,
+        strict: bool,
+    ) -> Result<Run, Rejection> {
+        let mut run = Run {
+            usage_point,
+            first_period: self.first_period,
+            charged: 0,
+            skipped: 0,
+            import: WattHours::ZERO,
+            export: WattHours::ZERO,
+            amount: MilliMicro::ZERO,
+        };
+        let (first_day, _) = context.rules.slot_of(self.first_period)?;
+        let (last_day, _) = context.rules.slot_of(self.last_period())?;
+        for day in first_day.get()..=last_day.get() {
+            let day = LocalDay::new(day).expect("between two days of the calendar");
+            self.charge_day(context, state, day, strict, &mut run)?;
+        }
+        Ok(run)
+    }
+
+    fn charge_day(
+        &self,
+        context: &Context<'_>,
+        state: &mut dyn State,
+        day: LocalDay,
+        strict: bool,
+        run: &mut Run,
+    ) -> Result<(), Rejection> {
+        let before = state.metered_day(run.usage_point, day);
+        let mut metered_day = before.clone();
+        let charges = slot_charges(context.rules, state, run.usage_point, day)?;
+        for (slot, charge) in (0_u16..).zip(&charges) {
+            if charge.period < self.first_period || charge.period > self.last_period() {
+                continue;
+            }
+            let amount = match charge.amount {
+                Some(amount) if !charge.charged => amount,
+                None if strict => return Err(why_uncharged(charge)),
+                _ => {
+                    run.skipped += 1;
+                    continue;
+                }
+            };
+            metered_day.charged.set(slot, true);
+            run.add(charge, amount).map_err(|_| Rejection::AmountOutOfRange)?;
+        }
+        if metered_day != before {
+            state.put_metered_day(run.usage_point, day, &metered_day);
+        }
+        Ok(())
+    }
+}
+
+/// What is missing, in the order of precedence: reading, tariff, frequency.
+fn why_uncharged(charge: &SlotCharge) -> Rejection {
+    let period = u64::from(charge.period.get());
+    if charge.reading.is_none() {
+        Rejection::ReadingMissing { period }
+    } else if charge.tariff.is_none() {
+        Rejection::TariffMissing { period }
+    } else {
+        Rejection::FrequencyMissing { period }
+    }
+}

@@ -1,0 +1,77 @@
+//! A customer pays what is open under a usage point, or part of it.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::identifier::UsagePointId;
+use primitives::units::MicroCurrency;
+
+use crate::account::{posting, require_positive};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::genesis::Rules;
+use crate::rejection::{Malformed, Rejection};
+use crate::state::State;
+use crate::state_key;
+use crate::transaction::{Transaction, Who, no_payload};
+
+/// Open bills that one payment reaches; a larger payment is sent again, the rest is credit.
+pub const MAX_BILLS_PER_PAYMENT: usize = 256;
+
+/// Pays any part at any time: the oldest open bill first; what is left over stays as credit of the
+/// usage point and is used up by its next bill.
+///
+/// BX's fixed point: 500 kWh at 5 are 2500; pay 2000 and 500 is open at once; pay 500 and it is 0.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PayBill {
+    /// The usage point whose bills are paid.
+    pub usage_point: UsagePointId,
+    /// The amount, positive.
+    pub amount: MicroCurrency,
+}
+
+impl Transaction for PayBill {
+    const SENDERS: &'static [Who] = &[Who::AnyParty];
+    const WHEN_SUSPENDED: bool = true;
+
+    fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
+        no_payload(payload)?;
+        require_positive(self.amount)
+    }
+
+    fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        let payer = context.party()?;
+        let usage_point = state.usage_point(self.usage_point)?;
+        if usage_point.customer != payer {
+            return Err(Rejection::NotTheCustomer);
+        }
+        let open_bills = state.open_bills(self.usage_point, 0, MAX_BILLS_PER_PAYMENT);
+        if open_bills.is_empty() {
+            return Err(Rejection::NothingOpen);
+        }
+        posting::pay(state, payer, usage_point.biller, self.amount)?;
+        let out_of_range = |_| Rejection::AmountOutOfRange;
+        let mut left = self.amount;
+        for (number, id) in open_bills {
+            if left == MicroCurrency::ZERO {
+                break;
+            }
+            let mut bill = state.bill_state(id)?;
+            let part = left.min(bill.open);
+            left = left.checked_sub(part).map_err(out_of_range)?;
+            bill.open = bill.open.checked_sub(part).map_err(out_of_range)?;
+            bill.paid = bill.paid.checked_add(part).map_err(out_of_range)?;
+            state.put_bill_state(id, &bill);
+            if bill.open == MicroCurrency::ZERO {
+                state.delete(&state_key::open_bill(&self.usage_point, number));
+            }
+            state.emit(Event::BillPaid { bill: id, amount: part, open: bill.open });
+        }
+        if left > MicroCurrency::ZERO {
+            let mut account = state.billing_account(self.usage_point);
+            account.credit = account.credit.checked_add(left).map_err(out_of_range)?;
+            state.put_billing_account(self.usage_point, &account);
+            let (usage_point, credit) = (self.usage_point, account.credit);
+            state.emit(Event::CreditChanged { usage_point, credit });
+        }
+        Ok(())
+    }
+}

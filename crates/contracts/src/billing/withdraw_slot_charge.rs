@@ -1,0 +1,44 @@
+//! The charge of a slot is withdrawn.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::calendar::SettlementPeriod;
+use primitives::identifier::UsagePointId;
+
+use crate::event::Event;
+use crate::execute::Context;
+use crate::registry::Role;
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::transaction::{Transaction, Who};
+
+/// Withdraws the charge of one slot (EB's deletion of a per-slot bill). Since a charge posts
+/// nothing, no money moves; that it was made and withdrawn stays in the history.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct WithdrawSlotCharge {
+    /// The usage point.
+    pub usage_point: UsagePointId,
+    /// The period.
+    pub period: SettlementPeriod,
+}
+
+impl Transaction for WithdrawSlotCharge {
+    const SENDERS: &'static [Who] = &[Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
+
+    fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        if state.usage_point(self.usage_point)?.biller != context.party()? {
+            return Err(Rejection::NotTheBiller);
+        }
+        let (day, slot) = context.rules.slot_of(self.period)?;
+        let mut metered_day = state.metered_day(self.usage_point, day);
+        if !metered_day.charged.contains(slot) {
+            return Err(Rejection::SlotNotCharged { period: u64::from(self.period.get()) });
+        }
+        metered_day.charged.set(slot, false);
+        state.put_metered_day(self.usage_point, day, &metered_day);
+        state.emit(Event::SlotChargeWithdrawn {
+            usage_point: self.usage_point,
+            period: self.period,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! The grid operator seals the frequencies of a day.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::calendar::LocalDay;
+use primitives::codec::Bounded;
+use primitives::hash::Hash;
+
+use super::{FrequencySeal, frequency_root, later, require_day_ended};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::registry::Role;
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::transaction::{Transaction, Who};
+
+/// Seals the frequencies of a local day under one root, so that a bill's proof needs one signature
+/// for the day. Every slot must be published. Corrections may follow and are bound to the bill each.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SealFrequencyDay {
+    /// The local day.
+    pub day: LocalDay,
+    /// The Merkle root over the day's frequency leaves.
+    pub day_root: Hash,
+}
+
+impl Transaction for SealFrequencyDay {
+    const SENDERS: &'static [Who] = &[Who::Role(Role::GridOperator)];
+    const EXPIRES: bool = false;
+
+    fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        require_day_ended(context, self.day)?;
+        let mut frequency_day = state.frequency_day(self.day);
+        if let Some(seal) = frequency_day.seal {
+            if seal.day_root != self.day_root {
+                return Err(Rejection::FrequencySealDisagrees);
+            }
+            state.emit(Event::AlreadyRecorded {});
+            return Ok(());
+        }
+        let periods = context.rules.calendar().periods_of(self.day);
+        let Some(root) = frequency_root(context.rules, self.day, &frequency_day.slots) else {
+            let missing = (0..periods.count).find(|slot| frequency_day.at(*slot).is_none());
+            let period = later(periods.first, missing.unwrap_or(0));
+            return Err(Rejection::FrequencyMissing { period: u64::from(period.get()) });
+        };
+        if root != self.day_root {
+            return Err(Rejection::FrequencySealDisagrees);
+        }
+        frequency_day.seal = Some(FrequencySeal {
+            transaction: context.transaction,
+            position: context.position,
+            day_root: self.day_root,
+        });
+        // What was corrected before the seal is part of the sealed values.
+        frequency_day.corrections = Bounded::default();
+        frequency_day.revision += 1;
+        state.put_frequency_day(self.day, &frequency_day);
+        state.emit(Event::FrequencyDaySealed { day: self.day, day_root: self.day_root });
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! A gateway seals the day of many meters with one signature.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::calendar::LocalDay;
+use primitives::codec::{self, Bounded};
+use primitives::hash::Hash;
+use primitives::identifier::UsagePointId;
+use primitives::merkle::{MerkleTree, leaf_hash};
+use primitives::reading::{DayPayload, day_root};
+
+use super::seal_day::{check_day, put_seal, require_day_within_limit};
+use super::{MAX_SLOTS, SealedBy, later, require_day_ended};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::genesis::Rules;
+use crate::registry::Role;
+use crate::rejection::{Malformed, Rejection};
+use crate::state::State;
+use crate::state_key;
+use crate::transaction::{Transaction, Who};
+
+/// Meters of one batch.
+pub const MAX_GATEWAY_ENTRIES: usize = 1_000;
+
+/// One meter's day in a batch.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct GatewayEntry {
+    /// The usage point.
+    pub usage_point: UsagePointId,
+    /// Its readings and their seed.
+    pub day: DayPayload,
+}
+
+/// What travels beside a [`SealGatewayBatch`].
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct GatewayBatch {
+    /// The meters' days, rising by usage point.
+    pub entries: Bounded<GatewayEntry, MAX_GATEWAY_ENTRIES>,
+}
+
+impl GatewayBatch {
+    /// The Merkle tree over (usage point, day, day root) of the entries.
+    #[must_use]
+    pub fn tree(&self, rules: &Rules, day: LocalDay) -> MerkleTree {
+        let first = rules.calendar().periods_of(day).first;
+        let leaves = self
+            .entries
+            .iter()
+            .map(|entry| {
+                let root = day_root(&entry.day.seed, entry.usage_point, first, &entry.day.readings);
+                gateway_leaf(entry.usage_point, day, &root)
+            })
+            .collect();
+        MerkleTree::from_leaf_hashes(leaves)
+    }
+}
+
+/// The leaf of one meter's day in a gateway's tree.
+#[must_use]
+pub fn gateway_leaf(usage_point: UsagePointId, day: LocalDay, day_root: &Hash) -> Hash {
+    leaf_hash(&codec::encode(&(usage_point, day, *day_root)))
+}
+
+/// Seals the same local day of many meters under one root, signed by their gateway.
+///
+/// The gateway is named as signer and never replaces a meter's own seal: where one exists with
+/// another root, the entry is skipped and the meter's stays.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SealGatewayBatch {
+    /// The local day.
+    pub day: LocalDay,
+    /// The Merkle root over (usage point, day, day root) of the entries.
+    pub root: Hash,
+}
+
+impl Transaction for SealGatewayBatch {
+    const SENDERS: &'static [Who] = &[Who::Role(Role::Aggregator), Who::Role(Role::Distributor)];
+    const EXPIRES: bool = false;
+
+    fn check(&self, payload: &[u8], rules: &Rules) -> Result<(), Malformed> {
+        let batch: GatewayBatch = codec::decode(payload)?;
+        if batch.entries.is_empty()
+            || !batch.entries.windows(2).all(|pair| pair[0].usage_point < pair[1].usage_point)
+        {
+            return Err(Malformed::Payload("entries rise by usage point, at least one"));
+        }
+        let first = rules.calendar().periods_of(self.day).first;
+        for entry in batch.entries.iter() {
+            let root = day_root(&entry.day.seed, entry.usage_point, first, &entry.day.readings);
+            check_day(rules, entry.usage_point, self.day, &root, &entry.day)?;
+        }
+        if batch.tree(rules, self.day).root() != self.root {
+            return Err(Malformed::Payload("the entries do not hash to the batch's root"));
+        }
+        Ok(())
+    }
+
+    fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        let gateway = context.party()?;
+        require_day_ended(context, self.day)?;
+        let batch: GatewayBatch = codec::decode(context.payload).expect("checked before");
+        for (index, entry) in (0_u16..).zip(batch.entries.iter()) {
+            let usage_point = state.usage_point(entry.usage_point)?;
+            if usage_point.gateway != Some(gateway) {
+                return Err(Rejection::NotTheGateway { index: u64::from(index) });
+            }
+            require_day_within_limit(context.rules, &usage_point, self.day, &entry.day)?;
+            self.seal_entry(context, state, index, entry)?;
+        }
+        Ok(())
+    }
+}
+
+impl SealGatewayBatch {
+    fn seal_entry(
+        &self,
+        context: &Context<'_>,
+        state: &mut dyn State,
+        index: u16,
+        entry: &GatewayEntry,
+    ) -> Result<(), Rejection> {
+        let first = context.rules.calendar().periods_of(self.day).first;
+        let root = day_root(&entry.day.seed, entry.usage_point, first, &entry.day.readings);
+        let mut metered_day = state.metered_day(entry.usage_point, self.day);
+        match metered_day.seal {
+            Some(seal) if seal.by == SealedBy::Meter || seal.day_root == root => {
+                state.emit(Event::AlreadyRecorded {});
+                return Ok(());
+            }
+            Some(_) => return Err(Rejection::DayAlreadySealed),
+            None => {}
+        }
+        // Single readings that a meter signed itself weigh more than the gateway's word: a slot
+        // that differs from one refuses the batch.
+        let prefix = state_key::slot_readings(&entry.usage_point, self.day);
+        for (key, _) in state.scan(&prefix, None, MAX_SLOTS) {
+            let slot = key[prefix.len()..].try_into().expect("the key ends with a slot");
+            let slot = u16::from_be_bytes(slot);
+            let period = later(first, slot);
+            let single = super::submit_reading::leaf_in_force(
+                context.rules,
+                state,
+                entry.usage_point,
+                period,
+            )?;
+            let sealed = primitives::reading::reading_leaf(
+                &primitives::reading::salt(&entry.day.seed, u32::from(slot)),
+                entry.usage_point,
+                period,
+                &entry.day.readings[usize::from(slot)],
+            );
+            if single != Some(sealed) {
+                return Err(Rejection::SealDisagreesWithReading { slot: u64::from(slot) });
+            }
+            state.delete(&key);
+        }
+        put_seal(
+            context,
+            state,
+            (entry.usage_point, self.day),
+            &mut metered_day,
+            root,
+            SealedBy::Gateway { entry: index },
+        );
+        Ok(())
+    }
+}

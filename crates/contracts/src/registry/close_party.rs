@@ -1,0 +1,42 @@
+//! A regulator closes a party for ever.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::identifier::PartyId;
+
+use super::{PartyStatus, Role};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::transaction::{Transaction, Who};
+
+/// Closes a party: only after settlement, with every account at zero. Its history stays.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct CloseParty {
+    /// The party.
+    pub party: PartyId,
+}
+
+impl Transaction for CloseParty {
+    const SENDERS: &'static [Who] = &[Who::Role(Role::Regulator)];
+
+    fn execute(&self, _context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        let mut party = state.party(self.party)?;
+        if party.holds(Role::Regulator) {
+            return Err(Rejection::SenderNotPermitted);
+        }
+        if party.status == PartyStatus::Closed {
+            return Err(Rejection::PartyStatusDiffers);
+        }
+        if state.has_balance(self.party) {
+            return Err(Rejection::BalanceNotZero);
+        }
+        party.status = PartyStatus::Closed;
+        state.put_party(self.party, &party);
+        let mut census = state.census();
+        census.parties -= 1;
+        state.put_census(census);
+        state.emit(Event::PartyStatusChanged { party: self.party, status: party.status });
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! A regulator admits a party.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::codec::{Bounded, Text};
+use primitives::identifier::PartyId;
+use primitives::key::PublicKey;
+
+use super::{Holder, Party, PartyStatus, Role, is_rising};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::genesis::Rules;
+use crate::rejection::{Malformed, Rejection};
+use crate::state::State;
+use crate::transaction::{Transaction, Who, no_payload};
+
+/// Keys that a registration may bring.
+pub const MAX_FIRST_KEYS: usize = 8;
+
+/// Registers a party with its roles and keys. Signed by a regulator, cosigned by every key of the
+/// party (proof of possession) and by a network provider; by parameter also by a majority of the
+/// active parties.
+///
+/// The party's id is the hash of this transaction and never changes. A regulator cannot make
+/// regulators: that is the owner's part (`AppointRegulator`).
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct RegisterParty {
+    /// A pseudonym; real names stay off the ledger.
+    pub alias: Text<64>,
+    /// The roles, in wire order, none twice.
+    pub roles: Bounded<Role, 8>,
+    /// The party's keys, 1..=8, none twice.
+    pub keys: Bounded<PublicKey, MAX_FIRST_KEYS>,
+    /// X25519 public key for private payloads.
+    pub encryption_key: [u8; 32],
+    /// The region it trades in; may be empty.
+    pub region: Text<32>,
+}
+
+impl Transaction for RegisterParty {
+    const SENDERS: &'static [Who] = &[Who::Role(Role::Regulator)];
+
+    fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
+        no_payload(payload)?;
+        if self.keys.is_empty() {
+            return Err(Malformed::Field("a party has at least one key"));
+        }
+        if self.roles.is_empty() || !is_rising(&self.roles) {
+            return Err(Malformed::Field("roles are in wire order, at least one, none twice"));
+        }
+        Ok(())
+    }
+
+    fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        if self.roles.contains(&Role::Regulator) {
+            return Err(Rejection::RoleNotGrantable);
+        }
+        if !self.keys.iter().all(|key| context.cosigned_by(key)) {
+            return Err(Rejection::CosignatureMissing);
+        }
+        self.require_network_provider(context, state)?;
+        require_majority(context, state)?;
+        let id = PartyId::from_transaction(&context.transaction);
+        for key in self.keys.iter() {
+            state.add_key_record(*key, Holder::Party(id), context.time)?;
+        }
+        let mut census = state.census();
+        census.parties += 1;
+        state.put_census(census);
+        let addresses: Vec<_> = self.keys.iter().map(PublicKey::address).collect();
+        state.put_party(
+            id,
+            &Party {
+                alias: self.alias.clone(),
+                roles: self.roles.clone(),
+                status: PartyStatus::Active,
+                keys: Bounded::try_from(addresses).expect("fewer first keys than keys"),
+                encryption_key: self.encryption_key,
+                region: self.region.clone(),
+            },
+        );
+        state.emit(Event::PartyRegistered { party: id });
+        Ok(())
+    }
+}
+
+impl RegisterParty {
+    /// A network provider countersigns; the first network provider cannot have one.
+    fn require_network_provider(
+        &self,
+        context: &Context<'_>,
+        state: &dyn State,
+    ) -> Result<(), Rejection> {
+        let needed = context.rules.genesis().parameters.registration_needs_network_provider
+            && !self.roles.contains(&Role::NetworkProvider);
+        if needed && !context.signed_by_role(state, Role::NetworkProvider) {
+            return Err(Rejection::CosignatureMissing);
+        }
+        Ok(())
+    }
+}
+
+fn require_majority(context: &Context<'_>, state: &dyn State) -> Result<(), Rejection> {
+    if !context.rules.genesis().parameters.registration_needs_majority {
+        return Ok(());
+    }
+    let signed = context.signing_parties(state).len() as u64;
+    let wanted = u64::from(state.census().parties) / 2 + 1;
+    if signed >= wanted { Ok(()) } else { Err(Rejection::QuorumNotReached { signed, wanted }) }
+}

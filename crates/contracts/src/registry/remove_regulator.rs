@@ -1,0 +1,40 @@
+//! The owner's council takes the regulator's role from a party.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::identifier::PartyId;
+
+use super::{PartyStatus, Role, without_role};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::transaction::{Transaction, Who};
+
+/// Removes a regulator from office; the party and its other roles stay. At least one regulator must
+/// remain, else nobody could admit anyone any more.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct RemoveRegulator {
+    /// The regulator.
+    pub party: PartyId,
+}
+
+impl Transaction for RemoveRegulator {
+    const SENDERS: &'static [Who] = &[Who::Owner];
+
+    fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        context.require_owner()?;
+        let mut party = state.party(self.party)?;
+        without_role(&mut party, Role::Regulator)?;
+        let mut census = state.census();
+        if party.status == PartyStatus::Active {
+            if census.regulators == 1 {
+                return Err(Rejection::LastRegulator);
+            }
+            census.regulators -= 1;
+        }
+        state.put_census(census);
+        state.put_party(self.party, &party);
+        state.emit(Event::RoleRevoked { party: self.party, role: Role::Regulator });
+        Ok(())
+    }
+}

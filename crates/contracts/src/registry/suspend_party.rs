@@ -1,0 +1,37 @@
+//! A regulator suspends a party.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::identifier::PartyId;
+
+use super::{PartyStatus, Role};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::transaction::{Transaction, Who};
+
+/// Suspends a party: no new business, what is open may be settled, its keys looked after.
+/// Regulators answer to the owner, not to each other: they are not suspended this way.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SuspendParty {
+    /// The party.
+    pub party: PartyId,
+}
+
+impl Transaction for SuspendParty {
+    const SENDERS: &'static [Who] = &[Who::Role(Role::Regulator)];
+
+    fn execute(&self, _context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        let mut party = state.party(self.party)?;
+        if party.holds(Role::Regulator) {
+            return Err(Rejection::SenderNotPermitted);
+        }
+        if party.status != PartyStatus::Active {
+            return Err(Rejection::PartyStatusDiffers);
+        }
+        party.status = PartyStatus::Suspended;
+        state.put_party(self.party, &party);
+        state.emit(Event::PartyStatusChanged { party: self.party, status: party.status });
+        Ok(())
+    }
+}

@@ -1,0 +1,257 @@
+//! Every key of the state, in one place: a readable tree with a golden file.
+//!
+//! A key is one tag byte, then fixed-width parts (integers big endian, so that keys sort as their
+//! numbers do). No part is text, so no two different things ever share a key.
+//!
+//! | tag | key | value |
+//! |---|---|---|
+//! | `k` | key address | `KeyRecord` |
+//! | `s` | key address | `SequenceWindow` |
+//! | `p` | party | `Party` |
+//! | `n` | – | `Census` |
+//! | `l` | station or ZERO, hash of a label | the id that bears it |
+//! | `t` | station | `Station` |
+//! | `u` | usage point | `UsagePoint` |
+//! | `v` | station, usage point | empty |
+//! | `r` | usage point, day, slot | `Position` of a reading not yet sealed |
+//! | `d` | usage point, day | `MeteredDay` |
+//! | `f` | day | `FrequencyDay` |
+//! | `q` | tariff | `Tariff` |
+//! | `w` | tariff, version | `TariffVersion` |
+//! | `g` | usage point | `TariffAssignments` |
+//! | `b` | bill | `Bill` |
+//! | `c` | bill | `BillState` |
+//! | `o` | usage point, bill number | bill id, while something is open |
+//! | `e` | usage point | `BillingAccount` |
+//! | `a` | party, account kind, counterparty | balance |
+//! | `i` | party | `BackingLimit` |
+//! | `x` | hash of a payment reference | position |
+//! | `z` | – | virtual clock |
+
+use primitives::calendar::LocalDay;
+use primitives::hash::Hash;
+use primitives::identifier::{BillId, KeyAddress, PartyId, StationId, TariffId, UsagePointId};
+
+use crate::account::Account;
+
+fn key(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = vec![tag];
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// Days sort as numbers: the sign bit is flipped.
+fn day_bytes(day: LocalDay) -> [u8; 4] {
+    (day.get().cast_unsigned() ^ 0x8000_0000).to_be_bytes()
+}
+
+/// A registered key and whom it speaks for.
+#[must_use]
+pub fn key_record(address: &KeyAddress) -> Vec<u8> {
+    key(b'k', &[address.as_bytes()])
+}
+
+/// The sequences a key has used.
+#[must_use]
+pub fn sequence_window(address: &KeyAddress) -> Vec<u8> {
+    key(b's', &[address.as_bytes()])
+}
+
+/// A party.
+#[must_use]
+pub fn party(id: &PartyId) -> Vec<u8> {
+    key(b'p', &[id.as_bytes()])
+}
+
+/// All parties, for lists.
+#[must_use]
+pub fn parties() -> Vec<u8> {
+    key(b'p', &[])
+}
+
+/// How many parties and regulators there are.
+#[must_use]
+pub fn census() -> Vec<u8> {
+    key(b'n', &[])
+}
+
+/// Who bears a label. Station labels are unique on the ledger (`station` is `None`), usage point
+/// labels within their station. The label is hashed, so "1" + "12" and "11" + "2" never meet.
+#[must_use]
+pub fn label(station: Option<&StationId>, label: &str) -> Vec<u8> {
+    let station = station.map_or([0; 16], |id| *id.as_bytes());
+    let hash = Hash::of_domain("gridtally/label/v1", &[label.as_bytes()]);
+    key(b'l', &[&station, hash.as_bytes()])
+}
+
+/// A station.
+#[must_use]
+pub fn station(id: &StationId) -> Vec<u8> {
+    key(b't', &[id.as_bytes()])
+}
+
+/// All stations, for lists.
+#[must_use]
+pub fn stations() -> Vec<u8> {
+    key(b't', &[])
+}
+
+/// A usage point.
+#[must_use]
+pub fn usage_point(id: &UsagePointId) -> Vec<u8> {
+    key(b'u', &[id.as_bytes()])
+}
+
+/// All usage points, for lists.
+#[must_use]
+pub fn usage_points() -> Vec<u8> {
+    key(b'u', &[])
+}
+
+/// Membership of a usage point in a station.
+#[must_use]
+pub fn station_member(station: &StationId, usage_point: &UsagePointId) -> Vec<u8> {
+    key(b'v', &[station.as_bytes(), usage_point.as_bytes()])
+}
+
+/// All members of a station.
+#[must_use]
+pub fn station_members(station: &StationId) -> Vec<u8> {
+    key(b'v', &[station.as_bytes()])
+}
+
+/// A single reading that no seal covers yet.
+#[must_use]
+pub fn slot_reading(usage_point: &UsagePointId, day: LocalDay, slot: u16) -> Vec<u8> {
+    key(b'r', &[usage_point.as_bytes(), &day_bytes(day), &slot.to_be_bytes()])
+}
+
+/// All unsealed readings of a day.
+#[must_use]
+pub fn slot_readings(usage_point: &UsagePointId, day: LocalDay) -> Vec<u8> {
+    key(b'r', &[usage_point.as_bytes(), &day_bytes(day)])
+}
+
+/// A usage point's day.
+#[must_use]
+pub fn metered_day(usage_point: &UsagePointId, day: LocalDay) -> Vec<u8> {
+    key(b'd', &[usage_point.as_bytes(), &day_bytes(day)])
+}
+
+/// All days of a usage point.
+#[must_use]
+pub fn metered_days(usage_point: &UsagePointId) -> Vec<u8> {
+    key(b'd', &[usage_point.as_bytes()])
+}
+
+/// The frequencies of a day.
+#[must_use]
+pub fn frequency_day(day: LocalDay) -> Vec<u8> {
+    key(b'f', &[&day_bytes(day)])
+}
+
+/// All days with frequencies.
+#[must_use]
+pub fn frequency_days() -> Vec<u8> {
+    key(b'f', &[])
+}
+
+/// A tariff.
+#[must_use]
+pub fn tariff(id: &TariffId) -> Vec<u8> {
+    key(b'q', &[id.as_bytes()])
+}
+
+/// All tariffs, for lists.
+#[must_use]
+pub fn tariffs() -> Vec<u8> {
+    key(b'q', &[])
+}
+
+/// One version of a tariff.
+#[must_use]
+pub fn tariff_version(id: &TariffId, version: u16) -> Vec<u8> {
+    key(b'w', &[id.as_bytes(), &version.to_be_bytes()])
+}
+
+/// Which tariff holds for a usage point from which period on.
+#[must_use]
+pub fn tariff_assignments(usage_point: &UsagePointId) -> Vec<u8> {
+    key(b'g', &[usage_point.as_bytes()])
+}
+
+/// An issued bill, as issued.
+#[must_use]
+pub fn bill(id: &BillId) -> Vec<u8> {
+    key(b'b', &[id.as_bytes()])
+}
+
+/// All bills, for lists.
+#[must_use]
+pub fn bills() -> Vec<u8> {
+    key(b'b', &[])
+}
+
+/// What has been paid of a bill.
+#[must_use]
+pub fn bill_state(id: &BillId) -> Vec<u8> {
+    key(b'c', &[id.as_bytes()])
+}
+
+/// An open bill of a usage point; they sort oldest first.
+#[must_use]
+pub fn open_bill(usage_point: &UsagePointId, number: u32) -> Vec<u8> {
+    key(b'o', &[usage_point.as_bytes(), &number.to_be_bytes()])
+}
+
+/// All open bills of a usage point.
+#[must_use]
+pub fn open_bills(usage_point: &UsagePointId) -> Vec<u8> {
+    key(b'o', &[usage_point.as_bytes()])
+}
+
+/// Credit and bill count of a usage point.
+#[must_use]
+pub fn billing_account(usage_point: &UsagePointId) -> Vec<u8> {
+    key(b'e', &[usage_point.as_bytes()])
+}
+
+/// A balance.
+#[must_use]
+pub fn balance(account: &Account) -> Vec<u8> {
+    let (kind, counterparty) = account.kind.parts();
+    key(b'a', &[account.party.as_bytes(), &[kind], counterparty.as_bytes()])
+}
+
+/// All accounts of a party.
+#[must_use]
+pub fn balances_of(party: &PartyId) -> Vec<u8> {
+    key(b'a', &[party.as_bytes()])
+}
+
+/// All accounts of the ledger.
+#[must_use]
+pub fn balances() -> Vec<u8> {
+    key(b'a', &[])
+}
+
+/// How far an aggregator may issue tokens.
+#[must_use]
+pub fn backing_limit(aggregator: &PartyId) -> Vec<u8> {
+    key(b'i', &[aggregator.as_bytes()])
+}
+
+/// A used payment reference.
+#[must_use]
+pub fn payment_reference(reference: &str) -> Vec<u8> {
+    let hash = Hash::of_domain("gridtally/payment-reference/v1", &[reference.as_bytes()]);
+    key(b'x', &[hash.as_bytes()])
+}
+
+/// The virtual clock.
+#[must_use]
+pub fn virtual_clock() -> Vec<u8> {
+    key(b'z', &[])
+}

@@ -1,0 +1,206 @@
+//! What energy costs: tariffs as data on the ledger, in versions that begin at a settlement period.
+//!
+//! A tariff gives, for one period, a price for energy drawn and a price for energy injected. Its
+//! rules are data, so anybody can publish another curve without new code. A bill names the versions
+//! it used; a change in mid-period is exact to the slot.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::calendar::SettlementPeriod;
+use primitives::codec::{Bounded, Text};
+use primitives::identifier::{PartyId, TariffId, UsagePointId};
+use primitives::units::{MicroPerKilowattHour, MilliHertz};
+
+use crate::rejection::{Malformed, Rejection};
+use crate::state::State;
+use crate::state_key;
+
+mod assign_tariff;
+pub mod frequency_curve;
+mod publish_tariff;
+
+pub use assign_tariff::{AssignTariff, AssignmentTarget};
+pub use frequency_curve::FrequencyCurve;
+pub use publish_tariff::PublishTariff;
+
+/// Versions of one tariff, and assignments of one usage point.
+pub const MAX_VERSIONS: usize = 256;
+
+/// How the price of a period comes about.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum PriceRule {
+    /// The same price in every period.
+    Flat {
+        /// The price, not negative.
+        price: MicroPerKilowattHour,
+    },
+    /// A price that follows the grid's frequency.
+    FrequencyLinked(FrequencyCurve),
+}
+
+impl PriceRule {
+    /// The price of a period with this frequency; `None` when it needs one and there is none.
+    #[must_use]
+    pub fn price(&self, frequency: Option<MilliHertz>) -> Option<MicroPerKilowattHour> {
+        match self {
+            Self::Flat { price } => Some(*price),
+            Self::FrequencyLinked(curve) => frequency.map(|frequency| curve.price(frequency)),
+        }
+    }
+
+    /// Does the price depend on the frequency?
+    #[must_use]
+    pub const fn needs_frequency(&self) -> bool {
+        matches!(self, Self::FrequencyLinked(_))
+    }
+
+    /// # Errors
+    /// What is impossible by itself.
+    pub fn check(&self) -> Result<(), Malformed> {
+        match self {
+            Self::Flat { price } if !(0..=frequency_curve::MAX_PRICE).contains(&price.get()) => {
+                Err(Malformed::Field("a price is not negative and not beyond its range"))
+            }
+            Self::Flat { .. } => Ok(()),
+            Self::FrequencyLinked(curve) => curve.check(),
+        }
+    }
+}
+
+/// What energy injected into the grid is credited with.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum ExportRule {
+    /// The price of energy drawn in the same period (EB).
+    SameAsImport,
+    /// A feed-in price of its own.
+    Separate(PriceRule),
+    /// Nothing.
+    NotCredited,
+}
+
+/// The terms of a tariff version.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct TariffTerms {
+    /// What energy drawn costs.
+    pub import: PriceRule,
+    /// What energy injected is credited with.
+    pub export: ExportRule,
+}
+
+/// The two prices of a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotPrice {
+    /// Per kWh drawn.
+    pub import: MicroPerKilowattHour,
+    /// Per kWh injected.
+    pub export: MicroPerKilowattHour,
+}
+
+impl TariffTerms {
+    /// The prices of a period with this frequency; `None` when one is needed and missing.
+    #[must_use]
+    pub fn prices(&self, frequency: Option<MilliHertz>) -> Option<SlotPrice> {
+        let import = self.import.price(frequency)?;
+        let export = match &self.export {
+            ExportRule::SameAsImport => import,
+            ExportRule::Separate(rule) => rule.price(frequency)?,
+            ExportRule::NotCredited => MicroPerKilowattHour::new(0),
+        };
+        Some(SlotPrice { import, export })
+    }
+
+    /// Does a price depend on the frequency?
+    #[must_use]
+    pub const fn needs_frequency(&self) -> bool {
+        self.import.needs_frequency()
+            || matches!(&self.export, ExportRule::Separate(rule) if rule.needs_frequency())
+    }
+
+    /// # Errors
+    /// What is impossible by itself.
+    pub fn check(&self) -> Result<(), Malformed> {
+        self.import.check()?;
+        match &self.export {
+            ExportRule::Separate(rule) => rule.check(),
+            ExportRule::SameAsImport | ExportRule::NotCredited => Ok(()),
+        }
+    }
+}
+
+/// A tariff: its publisher and where its versions begin.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Tariff {
+    /// Its name for people.
+    pub name: Text<64>,
+    /// Who may publish further versions.
+    pub publisher: PartyId,
+    /// The first period of each version, from version 1 on, rising.
+    pub first_periods: Bounded<SettlementPeriod, MAX_VERSIONS>,
+}
+
+impl Tariff {
+    /// The version (from 1) that holds in `period`; `None` before the first.
+    #[must_use]
+    pub fn version_in(&self, period: SettlementPeriod) -> Option<u16> {
+        let versions = self.first_periods.partition_point(|first| *first <= period);
+        u16::try_from(versions).ok().filter(|version| *version > 0)
+    }
+}
+
+/// One version of a tariff, as published.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct TariffVersion {
+    /// The tariff.
+    pub tariff: TariffId,
+    /// Counts from 1.
+    pub version: u16,
+    /// The first period it holds in.
+    pub first_period: SettlementPeriod,
+    /// Its terms.
+    pub terms: TariffTerms,
+}
+
+/// From which period on which tariff holds for a usage point, rising.
+pub type TariffAssignments = Bounded<(SettlementPeriod, TariffId), MAX_VERSIONS>;
+
+impl dyn State + '_ {
+    /// A tariff.
+    ///
+    /// # Errors
+    /// [`Rejection::TariffUnknown`].
+    pub fn tariff(&self, id: TariffId) -> Result<Tariff, Rejection> {
+        self.read(&state_key::tariff(&id)).ok_or(Rejection::TariffUnknown)
+    }
+
+    /// A version of a tariff.
+    ///
+    /// # Errors
+    /// [`Rejection::TariffUnknown`].
+    pub fn tariff_version(&self, id: TariffId, version: u16) -> Result<TariffVersion, Rejection> {
+        self.read(&state_key::tariff_version(&id, version)).ok_or(Rejection::TariffUnknown)
+    }
+
+    /// The assignments of a usage point; empty when it has none.
+    #[must_use]
+    pub fn tariff_assignments(&self, usage_point: UsagePointId) -> TariffAssignments {
+        self.read(&state_key::tariff_assignments(&usage_point)).unwrap_or_default()
+    }
+
+    /// The tariff version that holds for a usage point in a period.
+    ///
+    /// # Errors
+    /// [`Rejection::TariffMissing`] when none is assigned or the tariff has not begun.
+    pub fn tariff_in(
+        &self,
+        usage_point: UsagePointId,
+        period: SettlementPeriod,
+    ) -> Result<TariffVersion, Rejection> {
+        let missing = Rejection::TariffMissing { period: u64::from(period.get()) };
+        let assignments = self.tariff_assignments(usage_point);
+        let index = assignments.partition_point(|(first, _)| *first <= period);
+        let Some((_, id)) = index.checked_sub(1).map(|index| assignments[index]) else {
+            return Err(missing);
+        };
+        let version = self.tariff(id)?.version_in(period).ok_or(missing)?;
+        self.tariff_version(id, version)
+    }
+}

@@ -1,0 +1,79 @@
+//! A distributor or the grid operator publishes a tariff, or a further version of one.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::calendar::SettlementPeriod;
+use primitives::codec::{Bounded, Text};
+use primitives::identifier::TariffId;
+
+use super::{MAX_VERSIONS, Tariff, TariffTerms, TariffVersion};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::genesis::Rules;
+use crate::registry::Role;
+use crate::rejection::{Malformed, Rejection};
+use crate::state::State;
+use crate::state_key;
+use crate::transaction::{Transaction, Who, no_payload};
+
+/// Publishes the first version of a tariff (`tariff` is `None`; its id is the beginning of this
+/// transaction's id) or a further one. A version acts from its first period on, which must not have
+/// begun; a former version stays for the periods before.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PublishTariff {
+    /// The tariff that gets a further version; `None` makes a new one.
+    pub tariff: Option<TariffId>,
+    /// Its name for people; only the first version's counts.
+    pub name: Text<64>,
+    /// The first period it holds in.
+    pub first_period: SettlementPeriod,
+    /// Its terms.
+    pub terms: TariffTerms,
+}
+
+impl Transaction for PublishTariff {
+    const SENDERS: &'static [Who] = &[Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
+
+    fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
+        no_payload(payload)?;
+        self.terms.check()
+    }
+
+    fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        let publisher = context.party()?;
+        if self.first_period < context.period {
+            return Err(Rejection::TariffStartsInThePast {
+                period: u64::from(self.first_period.get()),
+            });
+        }
+        let (id, mut tariff) = match self.tariff {
+            Some(id) => (id, state.tariff(id)?),
+            None => (
+                TariffId::from_transaction(&context.transaction),
+                Tariff { name: self.name.clone(), publisher, first_periods: Bounded::default() },
+            ),
+        };
+        if tariff.publisher != publisher {
+            return Err(Rejection::NotThePublisher);
+        }
+        if tariff.first_periods.last().is_some_and(|last| *last >= self.first_period) {
+            return Err(Rejection::TariffVersionsOutOfOrder);
+        }
+        let mut first_periods = tariff.first_periods.to_vec();
+        first_periods.push(self.first_period);
+        tariff.first_periods = Bounded::try_from(first_periods)
+            .map_err(|_| Rejection::TooManyVersions { bound: MAX_VERSIONS as u64 })?;
+        let version = u16::try_from(tariff.first_periods.len()).expect("at most MAX_VERSIONS");
+        state.write(state_key::tariff(&id), &tariff);
+        state.write(
+            state_key::tariff_version(&id, version),
+            &TariffVersion {
+                tariff: id,
+                version,
+                first_period: self.first_period,
+                terms: self.terms.clone(),
+            },
+        );
+        state.emit(Event::TariffPublished { tariff: id, version, first_period: self.first_period });
+        Ok(())
+    }
+}
