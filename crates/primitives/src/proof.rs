@@ -41,6 +41,10 @@ pub struct SetChange {
 }
 
 /// The way from an event to the root of the accumulator.
+///
+/// It proves that the event is in the block, not its place there: a root does not commit to the
+/// number of its leaves, so the same hashes can be read as another place in a tree of another size.
+/// Only the accumulator's number of leaves is known, from the header.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct EventPath {
     /// The event among the leaves of its receipt, where leaf 0 is the outcome.
@@ -107,10 +111,6 @@ pub struct VerifiedEvent {
     pub ledger_id: LedgerId,
     /// The block in which the event happened.
     pub height: BlockHeight,
-    /// The transaction's place in that block, counted from 0.
-    pub transaction_index: u64,
-    /// The event's place in the receipt, counted from 0.
-    pub event_index: u64,
     /// The height of the final header.
     pub anchor_height: BlockHeight,
     /// The time of the final header.
@@ -174,9 +174,6 @@ pub enum ProofError {
         /// The executed height of the header.
         wanted: u64,
     },
-    /// The path leads to the outcome of a receipt, which is no event.
-    #[error("path leads to the outcome of the receipt, not to an event")]
-    NotAnEvent,
     /// The path does not lead to the header.
     #[error("event does not lead to the accumulator of the header")]
     OtherRoot,
@@ -214,13 +211,9 @@ pub fn verify_event(
     if root != executed.receipts {
         return Err(ProofError::OtherRoot);
     }
-    // Leaf 0 is the outcome in every honest receipt; validators that nobody vouches for may differ.
-    let event_index = path.event_in_receipt.index.checked_sub(1).ok_or(ProofError::NotAnEvent)?;
     Ok(VerifiedEvent {
         ledger_id,
         height: BlockHeight::new(path.block_in_accumulator.index + 1),
-        transaction_index: path.receipt_in_block.index,
-        event_index,
         anchor_height: header.height,
         anchor_time: header.time,
         anchored: genesis.is_some(),
