@@ -83,17 +83,17 @@ fn optional_steps(root: &Path, report: &mut Report) {
     if cargo_tool("deny") {
         report.step("deny", || process::run(&mut cargo(root, &["deny", "check"])));
     } else {
-        report.skip("deny", "not installed, skipped: cargo install --locked cargo-deny");
+        report.skip("deny", "NOT INSTALLED, skipped; cargo install --locked cargo-deny");
     }
     if cargo_tool("machete") {
         report.step("machete", || process::run(&mut cargo(root, &["machete"])));
     } else {
-        report.skip("machete", "not installed, skipped: cargo install --locked cargo-machete");
+        report.skip("machete", "NOT INSTALLED, skipped; cargo install --locked cargo-machete");
     }
     if process::is_installed(Command::new("typos").arg("--version")) {
         report.step("typos", || process::run(Command::new("typos").current_dir(root)));
     } else {
-        report.skip("typos", "not installed, skipped: cargo install --locked typos-cli");
+        report.skip("typos", "NOT INSTALLED, skipped; cargo install --locked typos-cli");
     }
 }
 
@@ -140,7 +140,7 @@ impl Report {
     }
 
     fn skip(&mut self, name: &'static str, reason: &'static str) {
-        eprintln!("── {name}: {}", reason.to_uppercase());
+        eprintln!("── {name}: {reason}");
         self.outcomes.push(Outcome { name, verdict: Verdict::Skipped(reason), milliseconds: 0 });
     }
 
