@@ -156,7 +156,7 @@ impl SequenceWindow {
                 self.free.remove(index);
                 Ok(())
             }
-            Err(_) if sequence > highest.saturating_sub(SEQUENCE_WINDOW) => {
+            Err(_) if sequence + SEQUENCE_WINDOW > highest => {
                 Err(Rejection::SequenceUsed { sequence })
             }
             Err(_) => Err(Rejection::SequenceOutsideWindow { sequence, highest }),
