@@ -97,13 +97,17 @@ fn optional_steps(root: &Path, report: &mut Report) {
     }
 }
 
+/// How cargo's test runner begins its last line.
+const CARGO_SUMMARY: &str = "test result:";
+
 fn tests(root: &Path, scope: Scope, report: &mut Report) {
     let mut summaries = Vec::new();
     let nextest = process::is_installed(&mut cargo(root, &["nextest", "--version"]));
-    let arguments: &[&str] = if nextest {
-        &["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]
+    let (arguments, marker): (&[&str], _) = if nextest {
+        // A failing test's own output is shown too, so only nextest's last line counts.
+        (&["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"], "Summary [")
     } else {
-        &["test", "--workspace", "--all-targets", "--no-fail-fast"]
+        (&["test", "--workspace", "--all-targets", "--no-fail-fast"], CARGO_SUMMARY)
     };
     let long = |mut command: Command| {
         if scope == Scope::Long {
@@ -111,10 +115,12 @@ fn tests(root: &Path, scope: Scope, report: &mut Report) {
         }
         command
     };
-    report.step("tests", || process::run_tests(&mut long(cargo(root, arguments)), &mut summaries));
+    report.step("tests", || {
+        process::run_tests(&mut long(cargo(root, arguments)), marker, &mut summaries)
+    });
     report.step("doctests", || {
         let mut command = cargo(root, &["test", "--workspace", "--doc", "--no-fail-fast"]);
-        process::run_tests(&mut command, &mut summaries)
+        process::run_tests(&mut command, CARGO_SUMMARY, &mut summaries)
     });
     report.summaries = summaries;
 }
