@@ -103,6 +103,7 @@ impl FjallStore {
         if !engine.try_exists().map_err(opening)? {
             create(directory, options)?;
         }
+        check_trees(&engine)?;
         let newest_in_journals = fjall_journal::recover(&engine)?;
         let database = open_engine(&engine, options)?;
         let tree = |name| existing_tree(&database, name);
@@ -322,6 +323,18 @@ fn tree_options(space: Keyspace) -> KeyspaceCreateOptions {
             options.data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
         }
     }
+}
+
+/// Refuses a tree without its root: the engine would take it for one never finished and remove it.
+fn check_trees(engine: &Path) -> Result<(), StoreError> {
+    const ROOT: &str = "current";
+    for entry in fs::read_dir(engine.join("keyspaces")).map_err(opening)? {
+        let root = entry.map_err(opening)?.path().join(ROOT);
+        if !root.try_exists().map_err(opening)? {
+            return Err(StoreError::Corrupt { what: format!("{} is missing", root.display()) });
+        }
+    }
+    Ok(())
 }
 
 fn open_engine(path: &Path, options: FjallOptions) -> Result<Database, StoreError> {

@@ -41,6 +41,7 @@ const TRAILER: &[u8; 4] = b"FJL\x03";
 /// Bytes of a record before its first row: tag, row count, sequence.
 const START_BYTES: usize = 13;
 const EXTENSION: &str = "jnl";
+const BUFFER_BYTES: usize = 1 << 16;
 
 /// What every commit says of itself in the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +69,14 @@ impl Commit {
     }
 }
 
+/// A record as far as its place among the others goes.
+#[derive(Clone, Copy)]
+struct Record {
+    /// The engine's own number. Its sum does not cover it, so the order is all that can be checked.
+    sequence: u64,
+    commit: Commit,
+}
+
 /// Checks all journals of an engine directory and cuts off what a crash left unfinished.
 ///
 /// Returns the newest commit in the journals, or none when they are empty.
@@ -76,7 +85,7 @@ pub(super) fn recover(engine: &Path) -> Result<Option<Commit>, StoreError> {
     for path in journals(engine).map_err(reading)? {
         newest = recover_one(&path, newest)?;
     }
-    Ok(newest)
+    Ok(newest.map(|record| record.commit))
 }
 
 fn reading(source: io::Error) -> StoreError {
@@ -100,16 +109,16 @@ fn journals(engine: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(journals.into_iter().map(|(_, path)| path).collect())
 }
 
-fn recover_one(path: &Path, mut newest: Option<Commit>) -> Result<Option<Commit>, StoreError> {
+fn recover_one(path: &Path, mut newest: Option<Record>) -> Result<Option<Record>, StoreError> {
     let file = File::open(path).map_err(reading)?;
     let length = file.metadata().map_err(reading)?.len();
-    let mut reader = Counted { inner: BufReader::new(file), position: 0 };
+    let mut reader = Counted { inner: BufReader::with_capacity(BUFFER_BYTES, file), position: 0 };
     let mut end = 0;
     while end < length {
         match read_record(&mut reader) {
-            Ok(commit) => {
-                check_follows(path, newest, commit)?;
-                newest = Some(commit);
+            Ok(record) => {
+                check_follows(path, newest, record)?;
+                newest = Some(record);
                 end = reader.position;
             }
             Err(error) if is_unreadable(&error) => {
@@ -123,19 +132,19 @@ fn recover_one(path: &Path, mut newest: Option<Commit>) -> Result<Option<Commit>
     Ok(newest)
 }
 
-fn check_follows(path: &Path, newest: Option<Commit>, found: Commit) -> Result<(), StoreError> {
-    match newest {
-        Some(newest) if found.number != newest.number.saturating_add(1) => {
-            let what = format!(
-                "{}: commit {} is followed by commit {}",
-                path.display(),
-                newest.number,
-                found.number
-            );
-            Err(StoreError::Corrupt { what })
-        }
-        _ => Ok(()),
+fn check_follows(path: &Path, newest: Option<Record>, found: Record) -> Result<(), StoreError> {
+    let Some(newest) = newest else { return Ok(()) };
+    let (last, next) = (newest.commit.number, found.commit.number);
+    if next == last.saturating_add(1) && found.sequence > newest.sequence {
+        return Ok(());
     }
+    let what = format!(
+        "{}: commit {last} with sequence {} is followed by commit {next} with sequence {}",
+        path.display(),
+        newest.sequence,
+        found.sequence
+    );
+    Err(StoreError::Corrupt { what })
 }
 
 /// Decides what the bytes behind the last whole record are: the zeros that the file was made of, a
@@ -144,18 +153,16 @@ fn settle_end(
     path: &Path,
     mut file: File,
     end: u64,
-    newest: Option<Commit>,
+    newest: Option<Record>,
 ) -> Result<(), StoreError> {
-    let mut rest = Vec::new();
-    if only_zeros(&mut file).map_err(reading)? {
+    let rest = up_to_last_zeros(&mut file).map_err(reading)?;
+    if rest.is_empty() {
         return Ok(());
     }
-    file.seek(SeekFrom::Start(end)).map_err(reading)?;
-    file.read_to_end(&mut rest).map_err(reading)?;
-    let first_lost = newest.map_or(0, |newest| newest.number.saturating_add(1));
+    let first_lost = newest.map_or(0, |newest| newest.commit.number.saturating_add(1));
     if let Some(later) = later_commit(&rest).filter(|later| later.synced >= first_lost) {
         let what = format!(
-            "{} at byte {end}: commit {first_lost} does not decode, but commit {} after it does",
+            "{} at byte {end}: a commit does not decode, but commit {} after it does",
             path.display(),
             later.number
         );
@@ -169,26 +176,35 @@ fn settle_end(
     file.set_len(end).and_then(|()| file.sync_all()).map_err(reading)
 }
 
-fn only_zeros(reader: &mut impl Read) -> io::Result<bool> {
-    let mut buffer = vec![0; 1 << 16];
+/// Reads to the end, but keeps nothing of the zeros there: a journal may have 64 MiB of them.
+fn up_to_last_zeros(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    static ZEROS: [u8; BUFFER_BYTES] = [0; BUFFER_BYTES];
+    let mut kept = Vec::new();
+    let mut zeros = 0_usize;
+    let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        match reader.read(&mut buffer)? {
-            0 => return Ok(true),
-            read if buffer.iter().take(read).any(|byte| *byte != 0) => return Ok(false),
-            _ => {}
+        let read = reader.read(&mut buffer)?;
+        let Some(part) = buffer.get(..read).filter(|part| !part.is_empty()) else { break };
+        if ZEROS.starts_with(part) {
+            zeros = zeros.saturating_add(read);
+        } else {
+            kept.resize(kept.len().saturating_add(std::mem::take(&mut zeros)), 0);
+            kept.extend_from_slice(part);
         }
     }
+    Ok(kept)
 }
 
 /// The last whole record that begins anywhere behind the first byte.
 fn later_commit(rest: &[u8]) -> Option<Commit> {
-    (1..rest.len())
+    let record = (1..rest.len())
         .filter_map(|start| {
             let record = rest.get(start..)?;
             let may_begin = record.first() == Some(&START) && record.get(START_BYTES) == Some(&ROW);
             may_begin.then(|| read_record(&mut Counted { inner: record, position: 0 }).ok())?
         })
-        .next_back()
+        .next_back();
+    record.map(|record| record.commit)
 }
 
 /// Whether the bytes are at fault, not the disk.
@@ -210,10 +226,10 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// Reads one record and checks its sum; an error of the kind `InvalidData` says that it is none.
-fn read_record<R: Read>(reader: &mut Counted<R>) -> io::Result<Commit> {
+fn read_record<R: Read>(reader: &mut Counted<R>) -> io::Result<Record> {
     expect(array(reader)? == [START], "a record begins with its tag")?;
     let rows = u32::from_le_bytes(array(reader)?);
-    let _sequence: [u8; 8] = array(reader)?;
+    let sequence = u64::from_le_bytes(array(reader)?);
     let mut sum = Xxh3::new();
     let mut commit = None;
     for _ in 0..rows {
@@ -222,7 +238,8 @@ fn read_record<R: Read>(reader: &mut Counted<R>) -> io::Result<Commit> {
     expect(array(reader)? == [END], "a record ends with its tag")?;
     expect(u64::from_le_bytes(array(reader)?) == sum.digest(), "the sum is that of the rows")?;
     expect(&array(reader)? == TRAILER, "the trailer is written last")?;
-    commit.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "every commit is numbered"))
+    let unnumbered = || io::Error::new(io::ErrorKind::InvalidData, "every commit is numbered");
+    Ok(Record { sequence, commit: commit.ok_or_else(unnumbered)? })
 }
 
 /// Reads one row into the sum; returns its content when it is the one that numbers the commit.
