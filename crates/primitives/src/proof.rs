@@ -13,7 +13,7 @@ use crate::hash::Hash;
 use crate::header::{Certificate, CertificateError, Header, ValidatorSet};
 use crate::identifier::LedgerId;
 use crate::merkle::{MerkleError, MerklePath};
-use crate::receipt::{EventBytes, block_leaf, event_leaf};
+use crate::receipt::{EventBytes, event_leaf, subtree_leaf};
 use crate::units::{BlockHeight, OutOfRange, Timestamp};
 
 /// The largest number of set changes in a proof: one a week for five years.
@@ -42,9 +42,8 @@ pub struct SetChange {
 
 /// The way from an event to the root of the accumulator.
 ///
-/// It proves that the event is in the block, not its place there: a root does not commit to the
-/// number of its leaves, so the same hashes can be read as another place in a tree of another size.
-/// Only the accumulator's number of leaves is known, from the header.
+/// Every level commits to the number of leaves below it (`receipt::subtree_leaf`), the accumulator's is
+/// the executed height of the header: so the path proves the event and its exact place.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct EventPath {
     /// The event among the leaves of its receipt, where leaf 0 is the outcome.
@@ -64,10 +63,11 @@ impl EventPath {
         let path = |part, error| ProofError::Path { part, error };
         let receipt = self.event_in_receipt.root_of(&event_leaf(event));
         let receipt = receipt.map_err(|error| path("event in receipt", error))?;
-        // A block enters its accumulator as a receipt enters its block: by a leaf over its root.
-        let block = self.receipt_in_block.root_of(&block_leaf(&receipt));
+        let leaf = subtree_leaf(&receipt, self.event_in_receipt.leaf_count);
+        let block = self.receipt_in_block.root_of(&leaf);
         let block = block.map_err(|error| path("receipt in block", error))?;
-        let root = self.block_in_accumulator.root_of(&block_leaf(&block));
+        let leaf = subtree_leaf(&block, self.receipt_in_block.leaf_count);
+        let root = self.block_in_accumulator.root_of(&leaf);
         root.map_err(|error| path("block in accumulator", error))
     }
 

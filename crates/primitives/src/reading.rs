@@ -19,8 +19,8 @@ use crate::identifier::UsagePointId;
 use crate::merkle::{MerkleTree, leaf_hash};
 use crate::units::{MilliHertz, WattHours};
 
-/// The largest number of slots that can be sealed together: the quarter hours of a day of 25 hours.
-pub const MAX_SLOTS_PER_DAY: usize = 100;
+/// The largest number of slots that can be sealed together: a day of 25 hours in 5-minute slots.
+pub const MAX_SLOTS_PER_DAY: usize = 300;
 
 /// How a reading came about. Bytes: the ASCII letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

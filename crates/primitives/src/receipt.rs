@@ -76,14 +76,30 @@ pub fn event_leaf(event: &[u8]) -> Hash {
     leaf_hash(&data)
 }
 
-/// The tree of a block's receipts in the order of its transactions; leaf data are their roots.
+/// The leaf with which a tree enters the tree above it, as a receipt its block or a block the
+/// accumulator; leaf data are its root ‖ its number of leaves u64 LE.
+///
+/// A root alone does not commit to the number of its leaves, so a path could be read as another place
+/// in a tree of another size. With the number in the leaf above, a proof has one form only.
 #[must_use]
-pub fn receipts_tree(receipt_roots: &[Hash]) -> MerkleTree {
-    MerkleTree::from_data(receipt_roots)
+pub fn subtree_leaf(root: &Hash, leaf_count: u64) -> Hash {
+    let mut data = root.as_bytes().to_vec();
+    data.extend(leaf_count.to_le_bytes());
+    leaf_hash(&data)
 }
 
-/// The leaf hash with which a block enters the accumulator; leaf data are its receipts' root.
+/// The tree of a block's receipts in the order of its transactions.
 #[must_use]
-pub fn block_leaf(receipts_root: &Hash) -> Hash {
-    leaf_hash(receipts_root.as_bytes())
+pub fn receipts_tree(receipts: &[Receipt]) -> MerkleTree {
+    let leaves = receipts.iter().map(|receipt| {
+        let tree = receipt.tree();
+        subtree_leaf(&tree.root(), tree.leaf_count())
+    });
+    MerkleTree::from_leaf_hashes(leaves.collect())
+}
+
+/// The leaf hash with which a block enters the accumulator.
+#[must_use]
+pub fn block_leaf(receipts: &MerkleTree) -> Hash {
+    subtree_leaf(&receipts.root(), receipts.leaf_count())
 }

@@ -69,6 +69,8 @@ pub fn gateway_leaf(usage_point: UsagePointId, day: LocalDay, day_root: &Hash) -
 pub struct SealGatewayBatch {
     /// The local day.
     pub day: LocalDay,
+    /// How many entries there are, 1..=1,000: the root alone does not commit to it.
+    pub entries: u16,
     /// The Merkle root over (usage point, day, day root) of the entries.
     pub root: Hash,
 }
@@ -80,9 +82,10 @@ impl Transaction for SealGatewayBatch {
     fn check(&self, payload: &[u8], rules: &Rules) -> Result<(), Malformed> {
         let batch: GatewayBatch = codec::decode(payload)?;
         if batch.entries.is_empty()
+            || batch.entries.len() != usize::from(self.entries)
             || !batch.entries.windows(2).all(|pair| pair[0].usage_point < pair[1].usage_point)
         {
-            return Err(Malformed::Payload("entries rise by usage point, at least one"));
+            return Err(Malformed::Payload("entries rise by usage point, at least one, as many as stated"));
         }
         let first = rules.calendar().periods_of(self.day).first;
         for entry in batch.entries.iter() {

@@ -68,8 +68,8 @@ fn hashes() {
         line("merkle_5", MerkleTree::from_data(["a", "b", "c", "d", "e"]).root()),
         line("transactions_root", transactions_root(&[sample::transaction().id()])),
         line("receipt_root", sample::receipt(3).root()),
-        line("receipts_root", receipts_tree(&[sample::receipt(3).root(), Hash::ZERO]).root()),
-        line("block_leaf", block_leaf(&Hash::ZERO)),
+        line("receipts_root", receipts_tree(&[sample::receipt(3), sample::receipt(1)]).root()),
+        line("block_leaf", block_leaf(&receipts_tree(&[sample::receipt(3)]))),
         line("salt_0", salt(&sample::day_payload().seed, 0)),
         line("salt_95", salt(&sample::day_payload().seed, 95)),
         line("reading_leaf", {

@@ -5,6 +5,7 @@ use crate::codec::{Bounded, decode, encode};
 use crate::hash::Hash;
 use crate::header::{Certificate, CertificateError, Header, ValidatorSet};
 use crate::key::SigningKey;
+use crate::merkle::MerkleTree;
 use crate::merkle::{Frontier, MerkleError, accumulator_path};
 use crate::proof::{
     Anchor, EventPath, EventProof, ProofError, SetChange, TrustedGenesis, verify_event,
@@ -30,13 +31,13 @@ fn signers(places: &[u16], first_key: u8) -> Vec<(u16, SigningKey)> {
 /// Event 1 of the second of three receipts in block 3 of 6, and the accumulator's root.
 fn path_and_root() -> (EventPath, Hash) {
     let receipt = sample::receipt(3);
-    let roots = [Hash::of(b"first"), receipt.root(), Hash::of(b"third")];
-    let receipts = receipts_tree(&roots);
+    let receipts = receipts_tree(&[sample::receipt(1), receipt.clone(), sample::receipt(2)]);
     let mut frontier = Frontier::new();
     let mut stored = BTreeMap::new();
     for height in 1..=6_u8 {
-        let root = if height == 3 { receipts.root() } else { Hash::of(&[height]) };
-        for (level, place, hash) in frontier.append(block_leaf(&root)) {
+        let other = MerkleTree::from_data([[height]]);
+        let tree = if height == 3 { &receipts } else { &other };
+        for (level, place, hash) in frontier.append(block_leaf(tree)) {
             stored.insert((level, place), hash);
         }
     }

@@ -69,7 +69,7 @@ fn a_payload_is_small_and_strict() {
         ("no quality", columns(&[1], &[2], &[])),
         ("unknown quality", columns(&[1], &[2], &[0])),
         ("quality beyond a byte", columns(&[1], &[2], &[actual + 256])),
-        ("101 readings", columns(&[1; 101], &[2; 101], &[actual; 101])),
+        ("301 readings", columns(&[1; 301], &[2; 301], &[actual; 301])),
     ];
     for (what, bytes) in wrong {
         assert!(decode::<DayPayload>(&bytes).is_err(), "{what}");
