@@ -5,12 +5,13 @@
 //! refuses the edges that Cargo would allow. A crate that is missing in [`FLOORS`] is an error:
 //! a further crate is a decision (docs/decisions/0001-workspace-on-floors.md).
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::Finding;
+use super::{Finding, TextFile};
 use crate::process::{self, cargo};
 
 struct Floor {
@@ -59,12 +60,31 @@ const FOREIGN: [(&[&str], &[&str], &str); 4] = [
     ),
 ];
 
-pub fn check(root: &Path) -> Result<Vec<Finding>> {
+/// The register of foreign crates: one row each, the crate's name in backquotes first.
+const REGISTER: &str = "docs/decisions/0002-dependencies.md";
+
+pub fn check(root: &Path, files: &[TextFile]) -> Result<Vec<Finding>> {
     let mut metadata = cargo(root, &["metadata", "--format-version", "1", "--no-deps"]);
     let text = process::output(&mut metadata)?;
     let value: Value = serde_json::from_str(&text).context("failed to read cargo metadata")?;
     let packages = value["packages"].as_array().context("cargo metadata lists no packages")?;
-    Ok(edges(packages).iter().filter_map(finding).collect())
+    let edges = edges(packages);
+    let mut findings: Vec<_> = edges.iter().filter_map(finding).collect();
+    if let Some(register) = files.iter().find(|file| file.path == REGISTER) {
+        findings.extend(unregistered(&edges, &register.text));
+    }
+    Ok(findings)
+}
+
+/// Foreign crates without a row in the register, and rows without a crate.
+fn unregistered(edges: &[Edge], register: &str) -> Vec<Finding> {
+    let used: BTreeSet<&str> =
+        edges.iter().filter(|edge| !edge.ours).map(|edge| edge.to.as_str()).collect();
+    let row = |line| -> Option<&str> { str::strip_prefix(line, "| `")?.split('`').next() };
+    let rows: BTreeSet<&str> = register.lines().filter_map(row).collect();
+    let missing = used.difference(&rows).map(|name| format!("no row for `{name}`"));
+    let stale = rows.difference(&used).map(|name| format!("`{name}` is used nowhere"));
+    missing.chain(stale).map(|message| Finding::new(REGISTER, 0, message)).collect()
 }
 
 /// One crate of ours needs another crate.
@@ -169,6 +189,19 @@ mod tests {
             let found = messages(&package(from, &serde_json::json!([dependency])));
             assert!(matches!(&found[..], [one] if one.contains(expected)), "{from}: {found:?}");
         }
+    }
+
+    #[test]
+    fn the_register_has_a_row_for_each_foreign_crate_and_no_other() {
+        let dependencies = serde_json::json!([
+            { "name": "primitives", "path": "x" }, { "name": "fjall" }, { "name": "sha2" },
+        ]);
+        let packages = package("ledger", &dependencies);
+        let edges = edges(packages.as_array().expect("a list"));
+        let register = "| crate | what |\n|---|---|\n| `fjall` | x |\n| `redb` | y |\n";
+        let messages: Vec<_> =
+            unregistered(&edges, register).into_iter().map(|finding| finding.message).collect();
+        assert_eq!(messages, ["no row for `sha2`", "`redb` is used nowhere"]);
     }
 
     #[test]

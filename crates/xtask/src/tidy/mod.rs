@@ -55,7 +55,7 @@ impl fmt::Display for Finding {
 /// Runs every rule over the repository; fails when there is a finding.
 pub fn run(root: &Path) -> Result<()> {
     let files = text_files(root)?;
-    let mut findings = floors::check(root)?;
+    let mut findings = floors::check(root, &files)?;
     findings.extend(words::check(&files));
     findings.extend(module_heads::check(&files));
     findings.extend(purity::check(&files));
