@@ -4,6 +4,7 @@
 //! own with its tests. A rule that needs a file which does not exist yet is silent.
 //! A [`Finding`] fails the check; a note is printed and fails nothing.
 
+mod dead_files;
 mod documents;
 mod floors;
 mod functions;
@@ -58,6 +59,7 @@ pub fn run(root: &Path) -> Result<()> {
     let mut findings = floors::check(root, &files)?;
     findings.extend(words::check(&files));
     findings.extend(module_heads::check(&files));
+    findings.extend(dead_files::check(&files));
     findings.extend(purity::check(&files));
     findings.extend(functions::check(&files));
     findings.extend(rulebook::check(&files));
