@@ -1,2 +1,31 @@
-//! Placeholder floor.
+//! Floor 3: the ledger. Blocks, receipts, state and history on disk, execution, replay, proofs.
+//!
+//! Blocks are ordered first and executed after: an orderer (one floor up) gives final blocks in
+//! order, [`Ledger::append`] executes them with the rules of `contracts`, and the result of block h
+//! is committed in the header of a later block. Everything of a block — transactions, payloads,
+//! receipts, state, accumulator, head — goes to the store in one atomic commit, so there is no
+//! moment at which a crash leaves half a block.
+//!
+//! Where to start reading: [`chain`] (append and its order of work), [`check`] (what form means),
+//! [`view`] (what is read, all at one height), [`layout`] (the rows), [`replay`].
+//!
+//! This floor alone touches the disk. It knows nothing of consensus messages, of peers or of HTTP.
+
+pub mod access;
+pub mod block;
+pub mod block_state;
+pub mod chain;
+pub mod check;
+pub mod error;
+pub mod layout;
+pub mod replay;
 pub mod store;
+pub mod view;
+
+pub use access::{Outcome, Reader, SubmitError, Submitter};
+pub use block::{Block, CheckedBlock};
+pub use chain::Ledger;
+pub use check::{CheckedTransaction, InLine, Verifier};
+pub use error::LedgerError;
+pub use layout::Head;
+pub use view::View;

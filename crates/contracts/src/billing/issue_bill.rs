@@ -251,6 +251,7 @@ fn issue(context: &Context<'_>, state: &mut dyn State, bill: &Bill) -> Result<()
     let event = Event::BillIssued(BillIssued {
         bill: id,
         usage_point: bill.usage_point,
+        number: bill.number,
         period: bill.period,
         revision: bill.revision,
         total: bill.total,

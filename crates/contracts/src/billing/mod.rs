@@ -175,6 +175,8 @@ pub struct BillIssued {
     pub bill: BillId,
     /// Its usage point.
     pub usage_point: UsagePointId,
+    /// Counts the bills of this usage point, from 1.
+    pub number: u32,
     /// Its billing period.
     pub period: BillingPeriod,
     /// Its revision.

@@ -70,6 +70,13 @@ impl Scan {
         Self { from: Bound::Included(prefix.to_vec()), to: end, ..Self::all() }
     }
 
+    /// The same rows, but of them only those behind a key.
+    #[must_use]
+    pub fn behind(mut self, key: &[u8]) -> Self {
+        self.from = Bound::Excluded(key.to_vec());
+        self
+    }
+
     /// The same rows from the highest key downwards.
     #[must_use]
     pub const fn descending(mut self) -> Self {

@@ -1,0 +1,153 @@
+//! A block: header, transactions, and the payloads that travel beside them.
+
+use std::collections::BTreeSet;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use contracts::Rules;
+use primitives::codec::Bounded;
+use primitives::envelope::{Submission, transactions_root};
+use primitives::header::{Certificate, HEADER_VERSION, Header, ValidatorSet};
+use primitives::identifier::TransactionId;
+
+use crate::check::{CheckedTransaction, Verifier};
+use crate::error::LedgerError;
+use crate::layout::Head;
+
+/// Transactions of one block at most.
+pub const MAX_TRANSACTIONS: usize = 10_000;
+/// Bytes of the transactions and payloads of one block at most.
+pub const MAX_BLOCK_BYTES: usize = 8 << 20;
+
+/// A block as it travels: nothing in it has been checked yet.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Block {
+    /// The header.
+    pub header: Header,
+    /// Transactions and payloads, in order.
+    pub submissions: Bounded<Submission, MAX_TRANSACTIONS>,
+}
+
+/// A block whose form is right and that follows a certain head.
+#[derive(Debug, Clone)]
+pub struct CheckedBlock {
+    header: Header,
+    transactions: Vec<CheckedTransaction>,
+}
+
+impl CheckedBlock {
+    /// A block made of transactions that were checked already. `header` is completed with their
+    /// root.
+    ///
+    /// # Panics
+    /// When a transaction stands twice in it or is not valid at its time: the proposer sees to that.
+    #[must_use]
+    pub fn assemble(mut header: Header, transactions: Vec<CheckedTransaction>) -> Self {
+        let ids: Vec<_> = transactions.iter().map(CheckedTransaction::id).collect();
+        assert!(distinct(&ids), "a proposer takes each transaction once");
+        assert!(
+            transactions.iter().all(|t| t.check_time(header.time).is_ok()),
+            "a proposer leaves out what has expired"
+        );
+        header.transactions_root = transactions_root(&ids);
+        Self { header, transactions }
+    }
+
+    /// Checks a block that somebody else made against the head it should follow.
+    ///
+    /// Time against a clock is the orderer's matter: it does not hold for final blocks.
+    ///
+    /// # Errors
+    /// [`LedgerError::Block`] with the first thing that is wrong.
+    pub fn check(
+        block: Block,
+        head: &Head,
+        rules: &Rules,
+        verifier: &dyn Verifier,
+    ) -> Result<Self, LedgerError> {
+        let header = block.header;
+        let refuse = |reason: String| LedgerError::Block { height: header.height, reason };
+        check_link(&header, head, rules).map_err(&refuse)?;
+        let answers = CheckedTransaction::check_many(block.submissions.into_vec(), rules, verifier);
+        let mut transactions = Vec::with_capacity(answers.len());
+        for (index, answer) in answers.into_iter().enumerate() {
+            let at = |malformed| refuse(format!("transaction {index}: {malformed}"));
+            let checked = answer.map_err(at)?;
+            checked.check_time(header.time).map_err(at)?;
+            transactions.push(checked);
+        }
+        let ids: Vec<_> = transactions.iter().map(CheckedTransaction::id).collect();
+        if !distinct(&ids) {
+            return Err(refuse("a transaction stands twice in it".to_owned()));
+        }
+        if transactions_root(&ids) != header.transactions_root {
+            return Err(refuse("its transactions do not hash to their root".to_owned()));
+        }
+        Ok(Self { header, transactions })
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The transactions, in order.
+    #[must_use]
+    pub fn transactions(&self) -> &[CheckedTransaction] {
+        &self.transactions
+    }
+
+    /// The block as it travels.
+    #[must_use]
+    pub fn to_block(&self) -> Block {
+        let submissions: Vec<_> =
+            self.transactions.iter().map(|t| t.submission().clone()).collect();
+        Block {
+            header: self.header.clone(),
+            submissions: Bounded::try_from(submissions).expect("a block is bounded when made"),
+        }
+    }
+}
+
+/// A header must follow the head.
+fn check_link(header: &Header, head: &Head, rules: &Rules) -> Result<(), String> {
+    let parent = &head.header;
+    let checks = [
+        (header.version == HEADER_VERSION, "its version is not known"),
+        (header.ledger_id == rules.ledger_id(), "it belongs to another ledger"),
+        (header.height.get() == parent.height.get() + 1, "it does not follow the head"),
+        (header.parent == head.hash, "its parent is not the head"),
+        (header.time > parent.time, "its time is not later than its parent's"),
+        (
+            header.time.get() <= contracts::genesis::LATEST_MS,
+            "its time is later than the year 9999",
+        ),
+        (
+            header.executed.height >= parent.executed.height,
+            "it knows less of execution than its parent",
+        ),
+        (header.executed.height < header.height, "it claims to know its own execution"),
+    ];
+    match checks.iter().find(|(holds, _)| !holds) {
+        Some((_, reason)) => Err((*reason).to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// The certificate must make the header final under the set that the header names.
+///
+/// # Errors
+/// [`LedgerError::Block`] with what is wrong.
+pub fn check_certificate(
+    header: &Header,
+    certificate: &Certificate,
+    validators: &ValidatorSet,
+) -> Result<(), LedgerError> {
+    certificate
+        .verify(header, validators)
+        .map_err(|error| LedgerError::Block { height: header.height, reason: error.to_string() })
+}
+
+fn distinct(ids: &[TransactionId]) -> bool {
+    ids.iter().collect::<BTreeSet<_>>().len() == ids.len()
+}

@@ -1,0 +1,338 @@
+//! The chain: opening a ledger and appending final blocks to it.
+//!
+//! The order of work in [`Ledger::append`] is the order that a crash may interrupt anywhere: execute
+//! on a snapshot, put everything of the block into one batch, commit it durably, then publish the
+//! new view. Before the commit nothing of the block exists; after it everything does.
+
+use std::sync::{Arc, RwLock};
+
+use contracts::execute::{Ordered, execute_transaction};
+use contracts::genesis::Clock;
+use contracts::state::Writes;
+use contracts::{Event, Genesis, Position, Rules};
+use primitives::codec::{self, Bounded};
+use primitives::header::{Certificate, Executed, HEADER_VERSION, Header, next_state_root};
+use primitives::key::PublicKey;
+use primitives::merkle::Frontier;
+use primitives::receipt::{Receipt, block_leaf, receipts_tree};
+use primitives::units::{BlockHeight, Timestamp};
+
+use crate::block::CheckedBlock;
+use crate::block_state::{BlockState, writes_hash};
+use crate::error::LedgerError;
+use crate::layout::{self, Head, SealedHeader, StoredReceipt};
+use crate::store::{Durability, Keyspace, Snapshot, Store, WriteBatch};
+use crate::view::View;
+
+/// The newest durable state, published as one.
+struct Tip {
+    head: Arc<Head>,
+    snapshot: Arc<dyn Snapshot>,
+}
+
+/// A ledger on a store. One writer appends; any number of threads read views.
+pub struct Ledger {
+    store: Arc<dyn Store>,
+    rules: Arc<Rules>,
+    tip: RwLock<Tip>,
+}
+
+impl Ledger {
+    /// Opens the ledger in `store`, or founds it there with `genesis` when the store is empty.
+    ///
+    /// # Errors
+    /// [`LedgerError::OtherLedger`] when the store holds another one, [`LedgerError::NoLedger`] when
+    /// it holds none and no genesis is given.
+    pub fn open(store: Arc<dyn Store>, genesis: Option<Genesis>) -> Result<Self, LedgerError> {
+        let stored = store.get(Keyspace::Meta, layout::GENESIS)?;
+        let (genesis, is_new) = match (stored, genesis) {
+            (None, None) => return Err(LedgerError::NoLedger),
+            (None, Some(genesis)) => (genesis, true),
+            (Some(bytes), wanted) => {
+                let found: Genesis = layout::row(&bytes, "genesis")?;
+                match wanted {
+                    Some(wanted) if wanted != found => {
+                        return Err(LedgerError::OtherLedger {
+                            found: found.ledger_id(),
+                            wanted: wanted.ledger_id(),
+                        });
+                    }
+                    _ => (found, false),
+                }
+            }
+        };
+        let rules = Arc::new(Rules::new(genesis)?);
+        if is_new {
+            found(&*store, rules.genesis())?;
+        }
+        let tip = read_tip(&*store)?;
+        Ok(Self { store, rules, tip: RwLock::new(tip) })
+    }
+
+    /// The genesis and what follows from it.
+    #[must_use]
+    pub const fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Where the ledger stands.
+    #[must_use]
+    pub fn head(&self) -> Arc<Head> {
+        Arc::clone(&self.tip.read().expect(UNPOISONED).head)
+    }
+
+    /// The newest durable state.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let tip = self.tip.read().expect(UNPOISONED);
+        View::new(Arc::clone(&self.rules), Arc::clone(&tip.head), Arc::clone(&tip.snapshot))
+    }
+
+    /// A header that follows the head, to be completed by `CheckedBlock::assemble`.
+    #[must_use]
+    pub fn next_header(&self, proposer: PublicKey, time: Timestamp) -> Header {
+        let head = self.head();
+        Header {
+            version: HEADER_VERSION,
+            ledger_id: self.rules.ledger_id(),
+            height: BlockHeight::new(head.header.height.get() + 1),
+            parent: head.hash,
+            time,
+            proposer,
+            epoch: head.header.epoch,
+            validators_hash: head.header.validators_hash,
+            next_validators_hash: head.header.next_validators_hash,
+            transactions_root: primitives::merkle::empty_root(),
+            executed: head.executed,
+            context: Bounded::default(),
+        }
+    }
+
+    /// The time that the next block carries. On a virtual clock it is the state's; on a system clock
+    /// `now`; always later than the parent's.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn next_time(&self, now: Timestamp) -> Result<Timestamp, LedgerError> {
+        let clock = match self.rules.genesis().clock {
+            Clock::System => now,
+            Clock::Virtual => self
+                .view()
+                .read(|state| state.virtual_clock())?
+                .unwrap_or_else(|| self.rules.genesis().time),
+        };
+        let after_parent = Timestamp::new(self.head().header.time.get() + 1);
+        Ok(clock.max(after_parent))
+    }
+
+    /// Executes a final block, makes everything of it durable, and publishes the new view.
+    ///
+    /// # Errors
+    /// [`LedgerError::Block`] when it does not follow the head, [`LedgerError::Diverged`] when its
+    /// header commits to another result than ours, [`LedgerError::Store`] when it cannot be written;
+    /// nothing of the block is published then.
+    pub fn append(
+        &self,
+        block: &CheckedBlock,
+        certificate: &Certificate,
+    ) -> Result<Vec<Receipt>, LedgerError> {
+        let (head, snapshot) = {
+            let tip = self.tip.read().expect(UNPOISONED);
+            (Arc::clone(&tip.head), Arc::clone(&tip.snapshot))
+        };
+        let header = block.header();
+        if header.height.get() != head.header.height.get() + 1 || header.parent != head.hash {
+            return Err(LedgerError::Block {
+                height: header.height,
+                reason: "it does not follow the head".to_owned(),
+            });
+        }
+        self.compare_execution(header)?;
+        let (receipts, writes) = execute(&self.rules, &head, block, &*snapshot)?;
+        let (mut batch, head) = batch(block, certificate, &head, &receipts, &writes);
+        index_transactions(&mut batch, header.height.get(), &receipts, &*snapshot)?;
+        self.store.commit(batch, Durability::Synced)?;
+        let snapshot = Arc::from(self.store.snapshot()?);
+        *self.tip.write().expect(UNPOISONED) = Tip { head: Arc::new(head), snapshot };
+        Ok(receipts)
+    }
+
+    /// What the header says of execution must be what we came to ourselves.
+    fn compare_execution(&self, header: &Header) -> Result<(), LedgerError> {
+        let height = header.executed.height;
+        let view = self.view();
+        let ours = if height.get() == 0 {
+            Some(self.rules.genesis().header().executed)
+        } else {
+            view.executed(height.get())?
+        };
+        match ours {
+            Some(ours) if ours == header.executed => Ok(()),
+            Some(_) => Err(LedgerError::Diverged { height }),
+            None => Err(LedgerError::Block {
+                height: header.height,
+                reason: "it knows the execution of a block that does not exist".to_owned(),
+            }),
+        }
+    }
+}
+
+const UNPOISONED: &str = "nothing panics while it holds the tip";
+
+/// Writes the genesis and the head before the first block.
+fn found(store: &dyn Store, genesis: &Genesis) -> Result<(), LedgerError> {
+    let header = genesis.header();
+    let head = Head {
+        hash: header.hash(),
+        executed: header.executed,
+        header,
+        frontier: Frontier::default(),
+        last_non_empty: 0,
+        transactions: 0,
+    };
+    let mut batch = WriteBatch::new();
+    batch.put(Keyspace::Meta, layout::GENESIS, codec::encode(genesis));
+    batch.put(Keyspace::Meta, layout::HEAD, codec::encode(&head));
+    Ok(store.commit(batch, Durability::Synced)?)
+}
+
+fn read_tip(store: &dyn Store) -> Result<Tip, LedgerError> {
+    let snapshot: Arc<dyn Snapshot> = Arc::from(store.snapshot()?);
+    let head =
+        snapshot.get(Keyspace::Meta, layout::HEAD)?.ok_or(LedgerError::Damaged { what: "head" })?;
+    Ok(Tip { head: Arc::new(layout::row(&head, "head")?), snapshot })
+}
+
+/// Execution as a pure function of the state below and the block.
+fn execute(
+    rules: &Rules,
+    head: &Head,
+    block: &CheckedBlock,
+    snapshot: &dyn Snapshot,
+) -> Result<(Vec<Receipt>, Writes), LedgerError> {
+    let header = block.header();
+    let height = header.height.get();
+    let mut state = BlockState::new(snapshot, height, block.transactions());
+    let mut receipts = Vec::with_capacity(block.transactions().len());
+    for (index, checked) in (0_u32..).zip(block.transactions()) {
+        let submission = checked.submission();
+        let ordered = Ordered {
+            transaction: &submission.transaction,
+            id: checked.id(),
+            body: checked.body(),
+            payload: &submission.payload,
+            position: Position { height, index },
+            time: header.time,
+            parent_time: head.header.time,
+        };
+        receipts.push(execute_transaction(rules, &ordered, &mut state));
+    }
+    Ok((receipts, state.into_writes()?))
+}
+
+/// Everything of a block as one batch, and the head after it.
+fn batch(
+    block: &CheckedBlock,
+    certificate: &Certificate,
+    before: &Head,
+    receipts: &[Receipt],
+    writes: &Writes,
+) -> (WriteBatch, Head) {
+    let header = block.header();
+    let height = header.height.get();
+    let mut batch = WriteBatch::new();
+    let sealed = SealedHeader {
+        header: header.clone(),
+        certificate: certificate.clone(),
+        transactions: block.transactions().len() as u32,
+    };
+    batch.put(Keyspace::Blocks, layout::block(height), codec::encode(&sealed));
+    for (index, (checked, receipt)) in (0_u32..).zip(block.transactions().iter().zip(receipts)) {
+        put_transaction(&mut batch, Position { height, index }, checked.submission(), receipt);
+    }
+    for (key, value) in writes {
+        match value {
+            Some(value) => batch.put(Keyspace::State, key.clone(), value.clone()),
+            None => batch.delete(Keyspace::State, key.clone()),
+        }
+    }
+    let mut frontier = before.frontier.clone();
+    for (level, index, hash) in frontier.append(block_leaf(&receipts_tree(receipts))) {
+        let key = layout::accumulator_node(level, index);
+        batch.put(Keyspace::Accumulator, key, codec::encode(&hash));
+    }
+    let executed = Executed {
+        height: header.height,
+        state_root: next_state_root(
+            &before.executed.state_root,
+            header.height,
+            &writes_hash(writes),
+        ),
+        receipts: frontier.root(),
+    };
+    batch.put(Keyspace::Accumulator, layout::executed(height), codec::encode(&executed));
+    let head = Head {
+        hash: header.hash(),
+        header: header.clone(),
+        executed,
+        frontier,
+        last_non_empty: if receipts.is_empty() { before.last_non_empty } else { height },
+        transactions: before.transactions + receipts.len() as u64,
+    };
+    batch.put(Keyspace::Meta, layout::HEAD, codec::encode(&head));
+    (batch, head)
+}
+
+/// The rows of one transaction: itself, payload, receipt, index, and the bills it issued.
+fn put_transaction(
+    batch: &mut WriteBatch,
+    position: Position,
+    submission: &primitives::envelope::Submission,
+    receipt: &Receipt,
+) {
+    let key = layout::at(position);
+    batch.put(Keyspace::Blocks, key.clone(), codec::encode(&submission.transaction));
+    if !submission.payload.is_empty() {
+        batch.put(Keyspace::Payloads, key.clone(), submission.payload.to_vec());
+    }
+    let stored = StoredReceipt { code: receipt.code, events: receipt.events.clone() };
+    batch.put(Keyspace::Receipts, key, codec::encode(&stored));
+    for event in receipt.events.iter() {
+        if let Ok(Event::BillIssued(issued)) = codec::decode(event) {
+            let number = issued.number;
+            let key = layout::bill_of(&issued.usage_point, number);
+            batch.put(Keyspace::Index, key, codec::encode(&issued.bill));
+        }
+    }
+}
+
+/// Where each transaction stands. The first receipt stays the answer for an id: only a transaction
+/// that was refused for its sequence can have been ordered before.
+fn index_transactions(
+    batch: &mut WriteBatch,
+    height: u64,
+    receipts: &[Receipt],
+    snapshot: &dyn Snapshot,
+) -> Result<(), LedgerError> {
+    for (index, receipt) in (0_u32..).zip(receipts) {
+        let key = layout::by_id(&receipt.transaction);
+        let for_its_sequence = matches!(receipt.code, SEQUENCE_USED | SEQUENCE_OUTSIDE_WINDOW);
+        if for_its_sequence && snapshot.get(Keyspace::TransactionIndex, &key)?.is_some() {
+            continue;
+        }
+        let position = Position { height, index };
+        batch.put(Keyspace::TransactionIndex, key, codec::encode(&position));
+    }
+    Ok(())
+}
+
+/// `Rejection::SequenceUsed`.
+const SEQUENCE_USED: u16 = 100;
+/// `Rejection::SequenceOutsideWindow`.
+const SEQUENCE_OUTSIDE_WINDOW: u16 = 101;

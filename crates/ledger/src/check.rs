@@ -1,0 +1,205 @@
+//! Form: what is wrong with a transaction or block before any state is looked at.
+//!
+//! [`CheckedTransaction`] has one constructor, and that constructor verifies signatures and runs
+//! `check`: the type carries the proof, nobody checks twice and nobody forgets.
+
+use std::collections::BTreeSet;
+
+use contracts::{Body, Malformed, Rules};
+use primitives::codec;
+use primitives::envelope::{ENVELOPE_VERSION, Submission};
+use primitives::identifier::TransactionId;
+use primitives::key::{BatchVerifier, PublicKey, Signature, verify};
+use primitives::units::Timestamp;
+
+/// The longest that a transaction may stay valid: 24 hours after the block's time.
+pub const MAX_VALIDITY_MS: u64 = 24 * 3_600 * 1_000;
+/// Signatures that one batch equation covers; larger ones gain little and cost more when one is bad.
+const SIGNATURES_PER_BATCH: usize = 512;
+
+/// Runs independent pieces of checking work; the simulator's runs them in line.
+pub trait Verifier: Send + Sync {
+    /// Calls `work` for every index below `count`, in any order and on any thread, and returns when
+    /// all are done.
+    fn for_each(&self, count: usize, work: &(dyn Fn(usize) + Sync));
+
+    /// 32 bytes that an attacker cannot foresee: they weigh the signatures of a batch against each
+    /// other. They never influence what is accepted, only how it is computed.
+    fn entropy(&self) -> [u8; 32];
+}
+
+/// Checks one piece after the other on the calling thread.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InLine {
+    /// Seed of the batch weights.
+    pub entropy: [u8; 32],
+}
+
+impl Verifier for InLine {
+    fn for_each(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..count).for_each(work);
+    }
+
+    fn entropy(&self) -> [u8; 32] {
+        self.entropy
+    }
+}
+
+/// A transaction whose form is right: decoded, for this ledger, every signature valid, its payload
+/// equal to what it commits to.
+#[derive(Debug, Clone)]
+pub struct CheckedTransaction {
+    submission: Submission,
+    id: TransactionId,
+    body: Body,
+}
+
+impl CheckedTransaction {
+    /// Checks one submission.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(submission: Submission, rules: &Rules) -> Result<Self, Malformed> {
+        let checked = Self::check_unsigned(submission, rules)?;
+        checked.verify_signatures()?;
+        Ok(checked)
+    }
+
+    /// Checks many submissions: signatures in batches, on the verifier's threads. The answers stand
+    /// in the order of the submissions.
+    pub fn check_many(
+        submissions: Vec<Submission>,
+        rules: &Rules,
+        verifier: &dyn Verifier,
+    ) -> Vec<Result<Self, Malformed>> {
+        let slots: Vec<std::sync::Mutex<Vec<Result<Self, Malformed>>>> = submissions
+            .chunks(SIGNATURES_PER_BATCH)
+            .map(|_| std::sync::Mutex::new(Vec::new()))
+            .collect();
+        let mut chunks = Vec::with_capacity(slots.len());
+        let mut submissions = submissions.into_iter();
+        for _ in &slots {
+            let chunk: Vec<_> = submissions.by_ref().take(SIGNATURES_PER_BATCH).collect();
+            chunks.push(std::sync::Mutex::new(Some(chunk)));
+        }
+        let entropy = verifier.entropy();
+        let unpoisoned = "no piece of checking work panics";
+        verifier.for_each(slots.len(), &|index| {
+            let chunk = chunks[index].lock().expect(unpoisoned).take().unwrap_or_default();
+            let mut weights = entropy;
+            weights[..8].copy_from_slice(&(index as u64).to_le_bytes());
+            *slots[index].lock().expect(unpoisoned) = check_chunk(chunk, rules, weights);
+        });
+        slots.into_iter().flat_map(|slot| slot.into_inner().expect(unpoisoned)).collect()
+    }
+
+    fn check_unsigned(submission: Submission, rules: &Rules) -> Result<Self, Malformed> {
+        let envelope = &submission.transaction.envelope;
+        if envelope.version != ENVELOPE_VERSION {
+            return Err(Malformed::Version(envelope.version));
+        }
+        if envelope.ledger_id != rules.ledger_id() {
+            return Err(Malformed::LedgerId);
+        }
+        let wanted = envelope.cosigners.len() + 1;
+        let found = submission.transaction.signatures.len();
+        if found != wanted {
+            return Err(Malformed::SignatureCount { found: found as u16, wanted: wanted as u16 });
+        }
+        let signers: BTreeSet<&PublicKey> = envelope.signers().collect();
+        if signers.len() != wanted {
+            return Err(Malformed::SignerTwice);
+        }
+        let body = Body::decode(envelope.kind, &envelope.body)?;
+        if !body.entry().expires && envelope.valid_until != Timestamp::new(0) {
+            return Err(Malformed::Field("this kind never expires: valid_until is 0"));
+        }
+        body.check(&submission.payload, rules)?;
+        let id = submission.transaction.id();
+        Ok(Self { submission, id, body })
+    }
+
+    fn verify_signatures(&self) -> Result<(), Malformed> {
+        for (index, (key, signature)) in (0_u8..).zip(self.pairs()) {
+            verify(&key, self.id.as_bytes(), &signature)
+                .map_err(|_| Malformed::Signature { index })?;
+        }
+        Ok(())
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (PublicKey, Signature)> + '_ {
+        let transaction = &self.submission.transaction;
+        transaction.envelope.signers().copied().zip(transaction.signatures.iter().copied())
+    }
+
+    /// Is the transaction valid in a block of this time?
+    ///
+    /// # Errors
+    /// [`Malformed::Expired`], [`Malformed::ValidTooLong`].
+    pub fn check_time(&self, time: Timestamp) -> Result<(), Malformed> {
+        if !self.body.entry().expires {
+            return Ok(());
+        }
+        let valid_until = self.submission.transaction.envelope.valid_until.get();
+        if valid_until < time.get() {
+            Err(Malformed::Expired)
+        } else if valid_until > time.get().saturating_add(MAX_VALIDITY_MS) {
+            Err(Malformed::ValidTooLong)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The transaction and its payload.
+    #[must_use]
+    pub const fn submission(&self) -> &Submission {
+        &self.submission
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> TransactionId {
+        self.id
+    }
+
+    /// Its decoded body.
+    #[must_use]
+    pub const fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The bytes that it takes in a block.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        codec::encode(&self.submission).len()
+    }
+}
+
+/// One batch: if its equation does not hold, every signature is checked alone. Both ways accept
+/// exactly the same signatures (ZIP-215).
+fn check_chunk(
+    chunk: Vec<Submission>,
+    rules: &Rules,
+    entropy: [u8; 32],
+) -> Vec<Result<CheckedTransaction, Malformed>> {
+    let mut answers: Vec<_> = chunk
+        .into_iter()
+        .map(|submission| CheckedTransaction::check_unsigned(submission, rules))
+        .collect();
+    let mut batch = BatchVerifier::new();
+    for checked in answers.iter().flatten() {
+        for (key, signature) in checked.pairs() {
+            batch.queue(key, signature, checked.id.as_bytes());
+        }
+    }
+    if !batch.is_empty() && !batch.verify(entropy) {
+        for answer in &mut answers {
+            if let Ok(checked) = answer
+                && let Err(malformed) = checked.verify_signatures()
+            {
+                *answer = Err(malformed);
+            }
+        }
+    }
+    answers
+}

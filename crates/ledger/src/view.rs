@@ -1,0 +1,255 @@
+//! What is read: history, receipts, state and proofs, all from one height.
+
+use std::sync::Arc;
+
+use contracts::{Position, Rules, State};
+use primitives::codec::Bounded;
+use primitives::envelope::{SignedTransaction, Submission};
+use primitives::header::{Executed, Header};
+use primitives::identifier::{BillId, TransactionId, UsagePointId};
+use primitives::merkle::accumulator_path;
+use primitives::proof::{Anchor, EventPath, EventProof};
+use primitives::receipt::{Receipt, receipts_tree};
+
+use crate::block::Block;
+use crate::block_state::BlockState;
+use crate::error::LedgerError;
+use crate::layout::{self, Head, SealedHeader, StoredReceipt};
+use crate::store::{Keyspace, Scan, Snapshot};
+
+/// The ledger at one height. Cheap to clone; keep it for one request, not for ever.
+#[derive(Clone)]
+pub struct View {
+    rules: Arc<Rules>,
+    head: Arc<Head>,
+    snapshot: Arc<dyn Snapshot>,
+}
+
+impl View {
+    pub(crate) fn new(rules: Arc<Rules>, head: Arc<Head>, snapshot: Arc<dyn Snapshot>) -> Self {
+        Self { rules, head, snapshot }
+    }
+
+    /// The genesis and what follows from it.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Where the ledger stands.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The height that everything in this view comes from.
+    #[must_use]
+    pub fn height(&self) -> u64 {
+        self.head.header.height.get()
+    }
+
+    /// Reads the state with the typed access of `contracts`.
+    ///
+    /// # Errors
+    /// The first read of the store that failed.
+    pub fn read<T>(&self, query: impl FnOnce(&dyn State) -> T) -> Result<T, LedgerError> {
+        let state = BlockState::at_rest(&*self.snapshot);
+        let answer = query(&state);
+        state.take_failure()?;
+        Ok(answer)
+    }
+
+    /// Header and certificate of a height from 1 on; `None` above the head.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn sealed_header(&self, height: u64) -> Result<Option<SealedHeader>, LedgerError> {
+        self.row(Keyspace::Blocks, &layout::block(height), "header")
+    }
+
+    /// What was executed after a height.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn executed(&self, height: u64) -> Result<Option<Executed>, LedgerError> {
+        self.row(Keyspace::Accumulator, &layout::executed(height), "execution result")
+    }
+
+    /// Where a transaction stands; `None` when it was never ordered.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn position_of(&self, id: &TransactionId) -> Result<Option<Position>, LedgerError> {
+        let found: Option<Position> =
+            self.row(Keyspace::TransactionIndex, &layout::by_id(id), "transaction position")?;
+        let Some(position) = found else { return Ok(None) };
+        // The index holds half of the id: the transaction itself decides.
+        let stored = self.transaction(position)?;
+        Ok(stored.filter(|transaction| transaction.id() == *id).map(|_| position))
+    }
+
+    /// The transaction at a position.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn transaction(
+        &self,
+        position: Position,
+    ) -> Result<Option<SignedTransaction>, LedgerError> {
+        self.row(Keyspace::Blocks, &layout::at(position), "transaction")
+    }
+
+    /// The payload of the transaction at a position; `None` when it has none or was erased.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn payload(&self, position: Position) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(self.snapshot.get(Keyspace::Payloads, &layout::at(position))?)
+    }
+
+    /// The receipt of the transaction at a position.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn receipt(&self, position: Position) -> Result<Option<Receipt>, LedgerError> {
+        let stored: Option<StoredReceipt> =
+            self.row(Keyspace::Receipts, &layout::at(position), "receipt")?;
+        let Some(StoredReceipt { code, events }) = stored else { return Ok(None) };
+        let transaction =
+            self.transaction(position)?.ok_or(LedgerError::Damaged { what: "transaction" })?.id();
+        Ok(Some(Receipt { transaction, code, events }))
+    }
+
+    /// The block at a height with its transactions and the payloads that are left.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn block(&self, height: u64) -> Result<Option<(Block, SealedHeader)>, LedgerError> {
+        let Some(sealed) = self.sealed_header(height)? else { return Ok(None) };
+        let mut submissions = Vec::with_capacity(sealed.transactions as usize);
+        for index in 0..sealed.transactions {
+            let position = Position { height, index };
+            let transaction =
+                self.transaction(position)?.ok_or(LedgerError::Damaged { what: "transaction" })?;
+            let payload = Bounded::try_from(self.payload(position)?.unwrap_or_default())
+                .map_err(|_| LedgerError::Damaged { what: "payload" })?;
+            submissions.push(Submission { transaction, payload });
+        }
+        let submissions = Bounded::try_from(submissions)
+            .map_err(|_| LedgerError::Damaged { what: "number of transactions" })?;
+        Ok(Some((Block { header: sealed.header.clone(), submissions }, sealed)))
+    }
+
+    /// The receipts of a height, in order.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails or there is no such block.
+    pub fn receipts(&self, height: u64) -> Result<Vec<Receipt>, LedgerError> {
+        let sealed = self.sealed_header(height)?.ok_or(LedgerError::Damaged { what: "header" })?;
+        (0..sealed.transactions)
+            .map(|index| {
+                self.receipt(Position { height, index })?
+                    .ok_or(LedgerError::Damaged { what: "receipt" })
+            })
+            .collect()
+    }
+
+    /// Up to `limit` bills of a usage point with a number above `after`, rising.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn bills_of(
+        &self,
+        usage_point: UsagePointId,
+        after: u32,
+        limit: usize,
+    ) -> Result<Vec<BillId>, LedgerError> {
+        let scan = Scan::prefix(&layout::bills_of(&usage_point))
+            .behind(&layout::bill_of(&usage_point, after))
+            .limit(limit);
+        let rows = self.snapshot.range(Keyspace::Index, &scan)?;
+        rows.iter().map(|(_, id)| layout::row(id, "bill index")).collect()
+    }
+
+    /// The newest height whose execution the newest header commits to.
+    #[must_use]
+    pub fn provable_height(&self) -> u64 {
+        self.head.header.executed.height.get()
+    }
+
+    /// The proof of one event; `None` while no header commits to its block's execution yet.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails or there is no such event.
+    pub fn event_proof(
+        &self,
+        position: Position,
+        event: u64,
+    ) -> Result<Option<EventProof>, LedgerError> {
+        if position.height > self.provable_height() {
+            return Ok(None);
+        }
+        let damaged = |what| LedgerError::Damaged { what };
+        let receipts = self.receipts(position.height)?;
+        let receipt = receipts.get(position.index as usize).ok_or_else(|| damaged("receipt"))?;
+        let event_in_receipt = receipt.event_path(event).map_err(|_| damaged("event"))?;
+        let receipt_in_block = receipts_tree(&receipts)
+            .path(u64::from(position.index))
+            .map_err(|_| damaged("receipt"))?;
+        let anchor = self.anchor()?;
+        let leaf_count = anchor.header.executed.height.get();
+        let mut failure = Ok(());
+        let block_in_accumulator =
+            accumulator_path(position.height - 1, leaf_count, &mut |level, index| {
+                let key = layout::accumulator_node(level, index);
+                self.row(Keyspace::Accumulator, &key, "accumulator node").unwrap_or_else(|error| {
+                    failure = Err(error);
+                    None
+                })
+            });
+        failure?;
+        Ok(Some(EventProof {
+            validators: self.rules.genesis().validators.clone(),
+            set_changes: Bounded::default(),
+            anchor,
+            path: EventPath {
+                event_in_receipt,
+                receipt_in_block,
+                block_in_accumulator: block_in_accumulator
+                    .map_err(|_| damaged("accumulator node"))?,
+            },
+            event: receipt.events[usize::try_from(event).map_err(|_| damaged("event"))?].clone(),
+        }))
+    }
+
+    /// The newest header with its certificate.
+    fn anchor(&self) -> Result<Anchor, LedgerError> {
+        let SealedHeader { header, certificate, .. } = self
+            .sealed_header(self.height())?
+            .ok_or(LedgerError::Damaged { what: "newest header" })?;
+        Ok(Anchor { header, certificate })
+    }
+
+    /// Header of a height, the genesis header included.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn header(&self, height: u64) -> Result<Option<Header>, LedgerError> {
+        if height == 0 {
+            return Ok(Some(self.rules.genesis().header()));
+        }
+        Ok(self.sealed_header(height)?.map(|sealed| sealed.header))
+    }
+
+    fn row<T: borsh::BorshDeserialize>(
+        &self,
+        space: Keyspace,
+        key: &[u8],
+        what: &'static str,
+    ) -> Result<Option<T>, LedgerError> {
+        match self.snapshot.get(space, key)? {
+            Some(bytes) => layout::row(&bytes, what).map(Some),
+            None => Ok(None),
+        }
+    }
+}
