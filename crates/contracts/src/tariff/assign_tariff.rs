@@ -39,7 +39,7 @@ impl Transaction for AssignTariff {
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
         let biller = context.party()?;
-        if self.first_period < context.period {
+        if self.first_period <= context.period {
             return Err(Rejection::TariffStartsInThePast {
                 period: u64::from(self.first_period.get()),
             });

@@ -40,7 +40,7 @@ impl Transaction for PublishTariff {
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
         let publisher = context.party()?;
-        if self.first_period < context.period {
+        if self.first_period <= context.period {
             return Err(Rejection::TariffStartsInThePast {
                 period: u64::from(self.first_period.get()),
             });
