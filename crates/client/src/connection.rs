@@ -1,0 +1,411 @@
+//! The way to a node: blocking HTTP, typed answers, errors that say what to do.
+//!
+//! Every answer names the height from which it comes (`Gridtally-Height`). The connection remembers
+//! the highest it has seen and asks each time for an answer at least as new (`at_least`), so what was
+//! paid is never shown as unpaid, whichever node answers.
+//!
+//! There is no TLS in here: a node listens on loopback, and what leaves the machine goes through a
+//! proxy or a tunnel. Nothing secret travels: transactions are signed, proofs prove themselves.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use primitives::codec::{Bounded, encode};
+use primitives::envelope::Submission;
+use primitives::identifier::{BillId, KeyAddress, LedgerId, TransactionId};
+use primitives::key::SigningKey;
+use primitives::units::{BlockHeight, Sequence, Timestamp};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use thiserror::Error;
+use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Body};
+
+use crate::json::Written;
+use crate::transaction_builder::Signer;
+
+/// Submissions of one request at most.
+pub const MAX_SUBMISSIONS: usize = 1_000;
+/// The content type of a list of submissions in canonical encoding.
+pub const SUBMISSIONS_TYPE: &str = "application/vnd.gridtally.submissions";
+/// The header that names the height from which an answer comes.
+pub const HEIGHT_HEADER: &str = "Gridtally-Height";
+
+/// Answers are read up to this many bytes.
+const MAX_ANSWER_BYTES: u64 = 64 << 20;
+/// A submission is answered when it is executed and durable; nothing takes this long.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A problem document (RFC 9457), as nodes answer when they refuse.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Problem {
+    /// The kind of problem, a URI.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here.
+    pub detail: String,
+    /// The number or name of the rule, when one was broken.
+    #[serde(deserialize_with = "number_or_text")]
+    pub code: String,
+    /// Under this id the node's log tells more.
+    pub request_id: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.title)?;
+        if !self.detail.is_empty() {
+            write!(formatter, ": {}", self.detail)?;
+        }
+        if !self.code.is_empty() {
+            write!(formatter, " (code {})", self.code)?;
+        }
+        if !self.request_id.is_empty() {
+            write!(formatter, " [request {}]", self.request_id)?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a node gave no answer that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConnectionError {
+    /// The node's address is none.
+    #[error("{0:?} is no address of a node; wanted is http://HOST:PORT (TLS ends at a proxy)")]
+    Address(String),
+    /// Nobody answers there.
+    #[error("no node answers at {address}: {reason}")]
+    Unreachable {
+        /// The node's address.
+        address: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// The node refuses.
+    #[error("the node refuses: {0}")]
+    Problem(Box<Problem>),
+    /// The node has too much to do, or is not yet as far as the answers seen before; the same
+    /// request may be sent again.
+    #[error("the node is busy, try again in {} s: {problem}", retry_after.as_secs())]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+        /// What the node says.
+        problem: Box<Problem>,
+    },
+    /// The answer is not one that this program understands.
+    #[error("the node's answer cannot be used: {0}")]
+    Answer(String),
+    /// More than [`MAX_SUBMISSIONS`] in one request.
+    #[error("{0} submissions in one request, at most {MAX_SUBMISSIONS} are allowed")]
+    TooMany(usize),
+}
+
+/// What became of a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubmitStatus {
+    /// It acted; it is executed and durable on the node.
+    Accepted,
+    /// It was ordered and broke a rule: its receipt says which. The sequence is used up.
+    Rejected,
+    /// It broke the form and was not ordered. The sequence is free.
+    Malformed,
+    /// The node does not take it: unknown key, quota, overload. The sequence is free.
+    Refused,
+}
+
+/// A node's answer to one submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubmitOutcome {
+    /// The transaction.
+    pub transaction_id: TransactionId,
+    /// What became of it.
+    pub status: SubmitStatus,
+    /// 0 when it acted, else the number of the rule.
+    pub code: u16,
+    /// The rule's name.
+    pub name: String,
+    /// The rule in words.
+    pub detail: String,
+    /// The block in which it stands, when it was ordered.
+    pub height: Option<BlockHeight>,
+    /// Its place in the block, from 0.
+    pub index: Option<u32>,
+    /// The numbers of the rejection.
+    pub numbers: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+struct OutcomeJson {
+    transaction_id: Written<TransactionId>,
+    status: SubmitStatus,
+    code: u16,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    detail: String,
+    height: Option<Number>,
+    index: Option<u32>,
+    #[serde(default)]
+    numbers: Vec<Number>,
+}
+
+#[derive(Deserialize)]
+struct ResultsJson {
+    results: Vec<OutcomeJson>,
+}
+
+/// A node's word about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Its ledger.
+    pub ledger_id: LedgerId,
+    /// How far it has executed.
+    pub height: BlockHeight,
+    /// The time of the block at that height.
+    pub time: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct StatusJson {
+    ledger_id: Written<LedgerId>,
+    height: Number,
+    time: Written<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct KeyJson {
+    highest_sequence: Number,
+}
+
+/// A whole number, written as one or as a decimal string.
+struct Number(u64);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        number_or_text(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    })
+}
+
+/// A connection to one node. It can be shared between threads.
+#[derive(Debug)]
+pub struct Connection {
+    agent: Agent,
+    /// `http://host:port`, without a slash at the end.
+    address: String,
+    /// The highest height that any answer came from.
+    highest: AtomicU64,
+}
+
+impl Connection {
+    /// A connection to the node at `address`, such as `http://127.0.0.1:8080`; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Address`] unless it is an `http` URL of a host.
+    pub fn new(address: &str) -> Result<Self, ConnectionError> {
+        Self::with_timeout(address, DEFAULT_TIMEOUT)
+    }
+
+    /// As [`Connection::new`], with an answer wanted within `timeout`.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Address`] unless it is an `http` URL of a host.
+    pub fn with_timeout(address: &str, timeout: Duration) -> Result<Self, ConnectionError> {
+        let refused = || ConnectionError::Address(address.to_owned());
+        let uri: ureq::http::Uri = address.parse().map_err(|_| refused())?;
+        if uri.scheme_str() != Some("http")
+            || uri.host().is_none_or(str::is_empty)
+            || uri.query().is_some()
+        {
+            return Err(refused());
+        }
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(timeout))
+            .user_agent(concat!("gridtally/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        let address = address.trim_end_matches('/').to_owned();
+        Ok(Self { agent, address, highest: AtomicU64::new(0) })
+    }
+
+    /// The node's address, without a slash at the end.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The highest height that any answer came from, 0 before the first.
+    #[must_use]
+    pub fn highest_seen(&self) -> BlockHeight {
+        BlockHeight::new(self.highest.load(Ordering::Relaxed))
+    }
+
+    /// Sends up to [`MAX_SUBMISSIONS`] and waits until they are executed and durable. There is one
+    /// outcome for each submission, in the same order.
+    ///
+    /// # Errors
+    /// [`ConnectionError`]; whether the node received the submissions is open then, and sending the
+    /// same again is harmless.
+    pub fn submit(
+        &self,
+        submissions: &[Submission],
+    ) -> Result<Vec<SubmitOutcome>, ConnectionError> {
+        let list = Bounded::<Submission, MAX_SUBMISSIONS>::try_from(submissions)
+            .map_err(|_| ConnectionError::TooMany(submissions.len()))?;
+        let url = format!("{}/v1/transactions", self.address);
+        let request = self.agent.post(&url).content_type(SUBMISSIONS_TYPE);
+        let answer = request.header("Accept", "application/json").send(&encode(&list)[..]);
+        let results: ResultsJson = parse(&self.read(answer)?)?;
+        let mut outcomes = Vec::with_capacity(submissions.len());
+        for outcome in results.results {
+            outcomes.push(SubmitOutcome {
+                transaction_id: outcome.transaction_id.0,
+                status: outcome.status,
+                code: outcome.code,
+                name: outcome.name,
+                detail: outcome.detail,
+                height: outcome.height.map(|height| BlockHeight::new(height.0)),
+                index: outcome.index,
+                numbers: outcome.numbers.into_iter().map(|number| number.0).collect(),
+            });
+        }
+        let wanted = submissions.iter().map(|submission| submission.transaction.id());
+        if !wanted.eq(outcomes.iter().map(|outcome| outcome.transaction_id)) {
+            let reason = "it does not answer exactly the transactions that were sent";
+            return Err(ConnectionError::Answer(reason.to_owned()));
+        }
+        for height in outcomes.iter().filter_map(|outcome| outcome.height) {
+            self.saw(height.get());
+        }
+        Ok(outcomes)
+    }
+
+    /// The bytes of an answer to GET. `path` begins with `/` and may carry a query.
+    ///
+    /// # Errors
+    /// [`ConnectionError`].
+    pub fn get(&self, path: &str) -> Result<Vec<u8>, ConnectionError> {
+        let mut url = format!("{}{path}", self.address);
+        let highest = self.highest.load(Ordering::Relaxed);
+        if highest > 0 {
+            url.push(if path.contains('?') { '&' } else { '?' });
+            url.push_str(&format!("at_least={highest}"));
+        }
+        self.read(self.agent.get(&url).header("Accept", "application/json").call())
+    }
+
+    /// The JSON of an answer to GET.
+    ///
+    /// # Errors
+    /// [`ConnectionError`].
+    pub fn get_json(&self, path: &str) -> Result<Value, ConnectionError> {
+        parse(&self.get(path)?)
+    }
+
+    /// The node's ledger, height and time.
+    ///
+    /// # Errors
+    /// [`ConnectionError`].
+    pub fn status(&self) -> Result<NodeStatus, ConnectionError> {
+        let status: StatusJson = parse(&self.get("/v1/status")?)?;
+        Ok(NodeStatus {
+            ledger_id: status.ledger_id.0,
+            height: BlockHeight::new(status.height.0),
+            time: status.time.0,
+        })
+    }
+
+    /// The highest sequence that a key has used, 0 when none.
+    ///
+    /// # Errors
+    /// [`ConnectionError`].
+    pub fn highest_sequence(&self, key: &KeyAddress) -> Result<Sequence, ConnectionError> {
+        let key: KeyJson = parse(&self.get(&format!("/v1/keys/{key}"))?)?;
+        Ok(Sequence::new(key.highest_sequence.0))
+    }
+
+    /// A signer for `key` on the node's ledger that counts on from the highest sequence used.
+    ///
+    /// # Errors
+    /// [`ConnectionError`].
+    pub fn signer(&self, key: SigningKey) -> Result<Signer, ConnectionError> {
+        let ledger_id = self.status()?.ledger_id;
+        let highest = self.highest_sequence(&key.public().address())?;
+        let next = highest.checked_add(Sequence::new(1));
+        let next = next.map_err(|_| ConnectionError::Answer("no sequence is left".to_owned()))?;
+        Ok(Signer::new(key, ledger_id, next))
+    }
+
+    /// The proof file of a bill, as the node wrote it; it is for the reader to verify.
+    ///
+    /// # Errors
+    /// [`ConnectionError`].
+    pub fn bill_proof(&self, bill: &BillId) -> Result<Vec<u8>, ConnectionError> {
+        self.get(&format!("/v1/bills/{bill}/proof"))
+    }
+
+    fn saw(&self, height: u64) {
+        self.highest.fetch_max(height, Ordering::Relaxed);
+    }
+
+    /// The body of an answer, or what stands against it.
+    fn read(
+        &self,
+        answer: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Vec<u8>, ConnectionError> {
+        let mut answer = answer.map_err(|error| self.unreachable(&error))?;
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        if let Some(height) = header(HEIGHT_HEADER).and_then(|height| height.parse().ok()) {
+            self.saw(height);
+        }
+        let retry_after = header("Retry-After").and_then(|seconds| seconds.parse().ok());
+        let status = answer.status();
+        let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
+        let body = body.map_err(|error| self.unreachable(&error))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let problem = Box::new(problem(status, &body));
+        Err(match status {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                let retry_after = Duration::from_secs(retry_after.unwrap_or(1));
+                ConnectionError::Overloaded { retry_after, problem }
+            }
+            _ => ConnectionError::Problem(problem),
+        })
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> ConnectionError {
+        ConnectionError::Unreachable { address: self.address.clone(), reason: error.to_string() }
+    }
+}
+
+/// The problem document of an answer; one that has none is told by its status.
+fn problem(status: StatusCode, body: &[u8]) -> Problem {
+    let mut problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+    if problem.title.is_empty() {
+        problem.title = status.to_string();
+    }
+    problem.status = status.as_u16();
+    problem
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ConnectionError> {
+    serde_json::from_slice(body).map_err(|error| ConnectionError::Answer(error.to_string()))
+}
