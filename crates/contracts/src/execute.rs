@@ -26,7 +26,7 @@ use crate::transaction::{Body, Who};
 pub const SEQUENCE_WINDOW: u64 = 1_024;
 
 /// On whose behalf a transaction acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sender {
     /// A key of the owner's council.
     Owner,

@@ -1,0 +1,203 @@
+//! Start, status and stop of a node.
+
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use contracts::Genesis;
+use ledger::store::Store;
+use ledger::{Ledger, LedgerError, Reader, Submitter, Verifier};
+use primitives::key::SigningKey;
+use tokio::sync::watch;
+
+use crate::clock::WallClock;
+use crate::error::NodeError;
+use crate::mempool::Mempool;
+use crate::orderer::{Orderer, Ordering};
+use crate::quota::RejectionQuota;
+use crate::service::{Doors, Service, Sink};
+use crate::solo::Solo;
+
+/// What a node is started with.
+pub struct NodeConfig {
+    /// Where the ledger lies.
+    pub store: Arc<dyn Store>,
+    /// The genesis; needed when the store is empty, compared otherwise.
+    pub genesis: Option<Genesis>,
+    /// The validator's key.
+    pub key: SigningKey,
+    /// The time of day.
+    pub clock: Arc<dyn WallClock>,
+    /// Checking work.
+    pub verifier: Arc<dyn Verifier>,
+}
+
+/// How a node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// `solo` or `bft`.
+    pub orderer: &'static str,
+    /// The newest durable height.
+    pub height: u64,
+    /// Transactions that wait for a block.
+    pub mempool: usize,
+}
+
+/// A running node. Dropping it without [`Node::stop`] stops it too, without waiting.
+pub struct Node {
+    ledger: Arc<Ledger>,
+    mempool: Arc<Mempool>,
+    doors: Doors,
+    orderer: &'static str,
+    thread: Option<JoinHandle<Result<(), NodeError>>>,
+    ended: watch::Receiver<bool>,
+}
+
+impl Node {
+    /// Opens the ledger and starts the solo orderer.
+    ///
+    /// # Errors
+    /// [`NodeError::Ledger`] when the ledger cannot be opened, [`NodeError::NotSolo`] or
+    /// [`NodeError::NotTheValidator`] when this key cannot order alone.
+    pub fn start(config: NodeConfig) -> Result<Self, NodeError> {
+        let ledger = Arc::new(Ledger::open(config.store, config.genesis)?);
+        let validators = &ledger.rules().genesis().validators;
+        if validators.len() != 1 {
+            return Err(NodeError::NotSolo(validators.len()));
+        }
+        if validators[0] != config.key.public() {
+            return Err(NodeError::NotTheValidator);
+        }
+        let orderer = Box::new(Solo::new(config.key));
+        Self::start_with(ledger, orderer, config.clock, config.verifier)
+    }
+
+    /// Starts with any orderer: the seam at which the Byzantine fault tolerant one comes in.
+    ///
+    /// # Errors
+    /// [`NodeError::Thread`].
+    pub fn start_with(
+        ledger: Arc<Ledger>,
+        mut orderer: Box<dyn Orderer>,
+        clock: Arc<dyn WallClock>,
+        verifier: Arc<dyn Verifier>,
+    ) -> Result<Self, NodeError> {
+        let mempool = Arc::new(Mempool::default());
+        let quota = Arc::new(Mutex::new(RejectionQuota::default()));
+        let sink = Arc::new(Sink::new(Arc::clone(&ledger), Arc::clone(&quota)));
+        let doors = Doors(Arc::new(Service {
+            ledger: Arc::clone(&ledger),
+            mempool: Arc::clone(&mempool),
+            verifier: Arc::clone(&verifier),
+            clock: Arc::clone(&clock),
+            quota,
+            heights: sink.subscribe(),
+        }));
+        let ordering = Ordering {
+            mempool: Arc::clone(&mempool),
+            ledger: Arc::clone(&ledger),
+            clock,
+            verifier,
+            sink,
+        };
+        let name = orderer.name();
+        let (ended_sender, ended) = watch::channel(false);
+        let thread = std::thread::Builder::new()
+            .name("orderer".to_owned())
+            .spawn(move || {
+                let guard = Ended { mempool: Arc::clone(&ordering.mempool), ended: ended_sender };
+                let result = orderer.run(&ordering);
+                if let Err(error) = &result {
+                    tracing::error!(%error, "the node can order no more");
+                }
+                drop(guard);
+                result
+            })
+            .map_err(NodeError::Thread)?;
+        let head = ledger.head();
+        tracing::info!(
+            ledger = %ledger.rules().ledger_id(),
+            height = head.header.height.get(),
+            orderer = name,
+            "node started"
+        );
+        Ok(Self { ledger, mempool, doors, orderer: name, thread: Some(thread), ended })
+    }
+
+    /// The door to read.
+    #[must_use]
+    pub fn reader(&self) -> Arc<dyn Reader> {
+        Arc::new(self.doors.clone())
+    }
+
+    /// The door to submit.
+    #[must_use]
+    pub fn submitter(&self) -> Arc<dyn Submitter> {
+        Arc::new(self.doors.clone())
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// How the node is.
+    #[must_use]
+    pub fn status(&self) -> NodeStatus {
+        NodeStatus {
+            orderer: self.orderer,
+            height: self.ledger.head().header.height.get(),
+            mempool: self.mempool.len(),
+        }
+    }
+
+    /// Completes when the orderer ended, by itself or because it failed.
+    pub async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        // An error means that the orderer's end is gone, which is the end as well.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+
+    /// Takes nothing more, orders what waits, makes the closing block, and ends.
+    ///
+    /// # Errors
+    /// What the orderer failed with.
+    pub fn stop(mut self) -> Result<(), NodeError> {
+        self.mempool.close();
+        let thread = self.thread.take().expect("a node is stopped once");
+        match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.mempool.close();
+    }
+}
+
+/// Whatever ends the orderer, nobody waits for it for ever.
+struct Ended {
+    mempool: Arc<Mempool>,
+    ended: watch::Sender<bool>,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.mempool.abandon();
+        self.ended.send_replace(true);
+    }
+}
+
+impl NodeError {
+    /// The ledger's failure below, if it is one.
+    #[must_use]
+    pub const fn ledger(&self) -> Option<&LedgerError> {
+        match self {
+            Self::Ledger(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The seam between the node and whatever brings transactions into an order.
+//!
+//! An orderer takes transactions from the mempool and gives final blocks, in order and at least
+//! once, to the [`Sink`], which is idempotent by height. Solo orders alone, with one key; the
+//! Byzantine fault tolerant one orders with the other validators. Nothing above or below this seam
+//! knows which of the two is at work.
+
+use std::sync::Arc;
+
+use ledger::{CheckedBlock, Ledger, Verifier};
+use primitives::header::Certificate;
+
+use crate::clock::WallClock;
+use crate::error::NodeError;
+use crate::mempool::{Mempool, Pending, Submitted};
+use crate::service::Sink;
+
+/// Answers that wait to be sent. Dropped unsent, they read "the node is stopping".
+#[derive(Default)]
+#[must_use = "somebody waits for these answers"]
+pub struct Answers(pub(crate) Vec<(Pending, Submitted)>);
+
+impl Answers {
+    /// Answers everybody who waits.
+    pub fn send(self) {
+        for (pending, answer) in self.0 {
+            pending.answer(&answer);
+        }
+    }
+}
+
+/// What an orderer works with.
+pub struct Ordering {
+    /// Transactions that wait.
+    pub mempool: Arc<Mempool>,
+    /// The ledger: its head, its rules, its next time.
+    pub ledger: Arc<Ledger>,
+    /// The time of day.
+    pub clock: Arc<dyn WallClock>,
+    /// Checking work.
+    pub verifier: Arc<dyn Verifier>,
+    pub(crate) sink: Arc<Sink>,
+}
+
+impl Ordering {
+    /// Hands a final block over: it is executed, made durable and published. A height at or below
+    /// the head is ignored.
+    ///
+    /// `own` are the transactions of this block that came from this node's mempool; who waits for
+    /// them is answered when the orderer sends the returned answers.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the block cannot be executed or written; the node must stop then.
+    pub fn finalized(
+        &self,
+        block: &CheckedBlock,
+        certificate: &Certificate,
+        own: Vec<Pending>,
+    ) -> Result<Answers, NodeError> {
+        self.sink.finalized(block, certificate, own)
+    }
+}
+
+/// Brings transactions into an order.
+pub trait Orderer: Send {
+    /// Orders until the mempool is closed and empty.
+    ///
+    /// # Errors
+    /// [`NodeError`]; the node stops and says why.
+    fn run(&mut self, ordering: &Ordering) -> Result<(), NodeError>;
+
+    /// The orderer's name for status and logs: `solo` or `bft`.
+    fn name(&self) -> &'static str;
+}

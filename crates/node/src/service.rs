@@ -1,0 +1,270 @@
+//! The node's two doors, and the sink into which the orderer puts final blocks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use contracts::execute::{Sender, resolve};
+use contracts::{Position, Rejection};
+use ledger::access::Answer;
+use ledger::{
+    CheckedBlock, CheckedTransaction, Ledger, LedgerError, Outcome, Reader, SubmitError, Submitter,
+    Verifier, View,
+};
+use primitives::envelope::Submission;
+use primitives::header::Certificate;
+use primitives::identifier::TransactionId;
+use primitives::key::PublicKey;
+use primitives::units::Timestamp;
+use tokio::sync::watch;
+
+use crate::clock::WallClock;
+use crate::error::NodeError;
+use crate::mempool::{Mempool, Pending, Submitted};
+use crate::orderer::Answers;
+use crate::quota::RejectionQuota;
+
+/// Heights that have been reached, for those who wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Heights {
+    /// The newest durable height.
+    pub head: u64,
+    /// The newest height whose execution the newest header commits to.
+    pub provable: u64,
+}
+
+/// Takes final blocks.
+pub struct Sink {
+    ledger: Arc<Ledger>,
+    heights: watch::Sender<Heights>,
+    quota: Arc<Mutex<RejectionQuota>>,
+}
+
+impl Sink {
+    pub fn new(ledger: Arc<Ledger>, quota: Arc<Mutex<RejectionQuota>>) -> Self {
+        let (heights, _) = watch::channel(heights_of(&ledger));
+        Self { ledger, heights, quota }
+    }
+
+    pub fn subscribe(&self) -> watch::Receiver<Heights> {
+        self.heights.subscribe()
+    }
+
+    pub fn finalized(
+        &self,
+        block: &CheckedBlock,
+        certificate: &Certificate,
+        own: Vec<Pending>,
+    ) -> Result<Answers, NodeError> {
+        let header = block.header();
+        let height = header.height.get();
+        // Rule: an orderer gives final blocks at least once; applying is idempotent by height.
+        if height <= self.ledger.head().header.height.get() {
+            return Ok(Answers::default());
+        }
+        let receipts = self.ledger.append(block, certificate)?;
+        self.note_rejections(block, &receipts);
+        self.heights.send_replace(heights_of(&self.ledger));
+        tracing::debug!(height, transactions = receipts.len(), "block");
+        let outcomes = (0_u32..).zip(&receipts).map(|(index, receipt)| {
+            let position = Position { height, index };
+            (receipt.transaction, Outcome { id: receipt.transaction, position, code: receipt.code })
+        });
+        let mut outcomes: BTreeMap<_, _> = outcomes.collect();
+        let answers = own
+            .into_iter()
+            .map(|pending| {
+                let outcome = outcomes.remove(&pending.checked.id());
+                (pending, outcome.ok_or(SubmitError::Stopping))
+            })
+            .collect();
+        Ok(Answers(answers))
+    }
+
+    fn note_rejections(&self, block: &CheckedBlock, receipts: &[primitives::receipt::Receipt]) {
+        let time = block.header().time;
+        let view = self.ledger.view();
+        for (checked, receipt) in block.transactions().iter().zip(receipts) {
+            let signer = &checked.submission().transaction.envelope.signer;
+            if receipt.code != 0
+                && let Ok(Ok(sender)) =
+                    view.read(|state| resolve(state, view.rules(), signer, time))
+            {
+                self.quota.lock().expect(UNPOISONED).note(sender, time);
+            }
+        }
+    }
+}
+
+const UNPOISONED: &str = "nothing panics while it holds the quota";
+
+fn heights_of(ledger: &Ledger) -> Heights {
+    let header = &ledger.head().header;
+    Heights { head: header.height.get(), provable: header.executed.height.get() }
+}
+
+/// The first receipt of a transaction that was ordered before.
+pub fn known_outcome(view: &View, id: &TransactionId) -> Result<Option<Outcome>, LedgerError> {
+    let Some(position) = view.position_of(id)? else { return Ok(None) };
+    let receipt = view.receipt(position)?.ok_or(LedgerError::Damaged { what: "receipt" })?;
+    Ok(Some(Outcome { id: *id, position, code: receipt.code }))
+}
+
+/// Both doors of a running node.
+pub struct Service {
+    pub ledger: Arc<Ledger>,
+    pub mempool: Arc<Mempool>,
+    pub verifier: Arc<dyn Verifier>,
+    pub clock: Arc<dyn WallClock>,
+    pub quota: Arc<Mutex<RejectionQuota>>,
+    pub heights: watch::Receiver<Heights>,
+}
+
+impl Service {
+    /// Form first, then who sends; what is left waits for the orderer. One place per submission.
+    fn admit(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, LedgerError> {
+        let rules = Arc::clone(self.ledger.rules());
+        let answers = CheckedTransaction::check_many(submissions, &rules, &*self.verifier);
+        let view = self.ledger.view();
+        let time = self.ledger.next_time(self.clock.now())?;
+        let mut places = Vec::with_capacity(answers.len());
+        let mut admitted = Vec::new();
+        let mut seen = SeenKeys::default();
+        for answer in answers {
+            let place = match answer {
+                Err(malformed) => Place::Answered(Err(SubmitError::Malformed(malformed))),
+                Ok(checked) => match self.judge(&view, &checked, time, &mut seen)? {
+                    Some(answer) => Place::Answered(answer),
+                    None => {
+                        admitted.push(checked);
+                        Place::Waiting
+                    }
+                },
+            };
+            places.push(place);
+        }
+        let mut receivers = self.mempool.push(admitted).into_iter();
+        for place in &mut places {
+            if matches!(place, Place::Waiting) {
+                let receiver = receivers.next().expect("one receiver for each admitted");
+                *place = Place::Ordered(receiver);
+            }
+        }
+        Ok(places)
+    }
+
+    /// `None` admits the transaction.
+    fn judge(
+        &self,
+        view: &View,
+        checked: &CheckedTransaction,
+        time: Timestamp,
+        seen: &mut SeenKeys,
+    ) -> Result<Option<Submitted>, LedgerError> {
+        if let Some(outcome) = known_outcome(view, &checked.id())? {
+            return Ok(Some(Ok(outcome)));
+        }
+        if let Err(malformed) = checked.check_time(time) {
+            return Ok(Some(Err(SubmitError::Malformed(malformed))));
+        }
+        let signer = &checked.submission().transaction.envelope.signer;
+        let sender = match seen.resolve(view, signer, time)? {
+            Ok(sender) => sender,
+            Err(Rejection::KeyUnknown) => return Ok(Some(Err(SubmitError::KeyNotRegistered))),
+            // A revoked key or one that waits gets its receipt.
+            Err(_) => return Ok(None),
+        };
+        let bound = view.rules().genesis().parameters.rejections_per_hour;
+        let mut quota = self.quota.lock().expect(UNPOISONED);
+        if quota.is_reached(&sender, bound, time) {
+            return Ok(Some(Err(SubmitError::QuotaExceeded { bound })));
+        }
+        Ok(None)
+    }
+}
+
+/// Keys looked up for one request: a gateway's thousand transactions ask once for each key.
+#[derive(Default)]
+struct SeenKeys(BTreeMap<PublicKey, Result<Sender, Rejection>>);
+
+impl SeenKeys {
+    fn resolve(
+        &mut self,
+        view: &View,
+        key: &PublicKey,
+        time: Timestamp,
+    ) -> Result<Result<Sender, Rejection>, LedgerError> {
+        if let Some(known) = self.0.get(key) {
+            return Ok(known.clone());
+        }
+        let resolved = view.read(|state| resolve(state, view.rules(), key, time))?;
+        self.0.insert(*key, resolved.clone());
+        Ok(resolved)
+    }
+}
+
+enum Place {
+    Answered(Submitted),
+    Waiting,
+    Ordered(tokio::sync::oneshot::Receiver<Submitted>),
+}
+
+/// The service behind the two traits.
+#[derive(Clone)]
+pub struct Doors(pub Arc<Service>);
+
+impl Reader for Doors {
+    fn view(&self) -> Result<View, LedgerError> {
+        Ok(self.0.ledger.view())
+    }
+
+    fn reached(&self, height: u64) -> Answer<()> {
+        wait(self.0.heights.clone(), move |heights| heights.head >= height)
+    }
+
+    fn provable(&self, height: u64) -> Answer<()> {
+        self.0.mempool.wake();
+        wait(self.0.heights.clone(), move |heights| heights.provable >= height)
+    }
+}
+
+fn wait(
+    mut heights: watch::Receiver<Heights>,
+    is_enough: impl FnMut(&Heights) -> bool + Send + 'static,
+) -> Answer<()> {
+    Box::pin(async move {
+        // When the node ends there is nothing to wait for: the caller's next read says so.
+        let _ = heights.wait_for(is_enough).await;
+    })
+}
+
+impl Submitter for Doors {
+    fn submit(&self, submissions: Vec<Submission>) -> Answer<Vec<Submitted>> {
+        let service = Arc::clone(&self.0);
+        Box::pin(async move {
+            let count = submissions.len();
+            let admitted = tokio::task::spawn_blocking(move || service.admit(submissions)).await;
+            let places = match admitted {
+                Ok(Ok(places)) => places,
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "transactions could not be taken");
+                    return vec![Err(SubmitError::Stopping); count];
+                }
+                Err(error) => {
+                    tracing::error!(%error, "checking transactions failed");
+                    return vec![Err(SubmitError::Stopping); count];
+                }
+            };
+            let mut answers = Vec::with_capacity(count);
+            for place in places {
+                answers.push(match place {
+                    Place::Answered(answer) => answer,
+                    Place::Ordered(receiver) => {
+                        receiver.await.unwrap_or(Err(SubmitError::Stopping))
+                    }
+                    Place::Waiting => unreachable!("every admitted transaction has its receiver"),
+                });
+            }
+            answers
+        })
+    }
+}

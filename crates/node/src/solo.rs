@@ -1,0 +1,140 @@
+//! The embedded orderer: one validator, whose signature is the certificate.
+//!
+//! A block starts as soon as something waits: there is no fixed batch time. While a block is being
+//! written and fsynced, the next transactions gather, so under load blocks grow by themselves.
+//!
+//! A header commits to the execution of the block before it. So that what happened can be proven,
+//! an empty closing block follows the last transactions: on a virtual clock at once and before the
+//! answers, so that the same submissions always give the same blocks; on a system clock after a
+//! short pause, so that a lone client's next transaction needs no second fsync before it.
+
+use std::time::Duration;
+
+use contracts::genesis::Clock;
+use ledger::{CheckedBlock, SubmitError};
+use primitives::header::Certificate;
+use primitives::key::SigningKey;
+use primitives::units::Timestamp;
+
+use crate::error::NodeError;
+use crate::mempool::Pending;
+use crate::orderer::{Answers, Orderer, Ordering};
+
+/// How long a system clock's closing block waits for further transactions.
+const CLOSING_PAUSE: Duration = Duration::from_millis(5);
+/// How long an idle orderer sleeps when nobody wakes it.
+const IDLE: Duration = Duration::from_secs(3_600);
+
+/// Orders with one key.
+pub struct Solo {
+    key: SigningKey,
+    warned_of_clock: bool,
+}
+
+impl Solo {
+    /// An orderer that signs with `key`.
+    #[must_use]
+    pub const fn new(key: SigningKey) -> Self {
+        Self { key, warned_of_clock: false }
+    }
+
+    /// Makes the waiting transactions final in one block.
+    fn order(&mut self, ordering: &Ordering, pending: Vec<Pending>) -> Result<Answers, NodeError> {
+        let time = self.next_time(ordering)?;
+        let (pending, expired): (Vec<_>, Vec<_>) =
+            pending.into_iter().partition(|p| p.checked.check_time(time).is_ok());
+        for late in expired {
+            let malformed = late.checked.check_time(time).expect_err("partitioned by this");
+            late.answer(&Err(SubmitError::Malformed(malformed)));
+        }
+        let pending = answer_known(ordering, pending)?;
+        if pending.is_empty() {
+            return Ok(Answers::default());
+        }
+        self.make_block(ordering, time, pending)
+    }
+
+    /// Makes an empty block whose header commits to the execution of the block before it.
+    fn close(&mut self, ordering: &Ordering) -> Result<(), NodeError> {
+        let time = self.next_time(ordering)?;
+        self.make_block(ordering, time, Vec::new())?.send();
+        Ok(())
+    }
+
+    fn make_block(
+        &self,
+        ordering: &Ordering,
+        time: Timestamp,
+        pending: Vec<Pending>,
+    ) -> Result<Answers, NodeError> {
+        let transactions = pending.iter().map(|p| p.checked.clone()).collect();
+        let header = ordering.ledger.next_header(self.key.public(), time);
+        let block = CheckedBlock::assemble(header, transactions);
+        let certificate = Certificate::solo(block.header(), &self.key);
+        ordering.finalized(&block, &certificate, pending)
+    }
+
+    fn next_time(&mut self, ordering: &Ordering) -> Result<Timestamp, NodeError> {
+        let now = ordering.clock.now();
+        let time = ordering.ledger.next_time(now)?;
+        let is_system = ordering.ledger.rules().genesis().clock == Clock::System;
+        // Rule: a solo node whose clock jumped back goes on with its parent's time + 1 ms and warns.
+        if is_system && time.get() > now.get().saturating_add(1_000) {
+            if !self.warned_of_clock {
+                tracing::warn!(
+                    behind_ms = time.get() - now.get(),
+                    "the system's clock stands behind the newest block: set it right; blocks go on \
+                     one millisecond apart meanwhile"
+                );
+            }
+            self.warned_of_clock = true;
+        } else {
+            self.warned_of_clock = false;
+        }
+        Ok(time)
+    }
+}
+
+/// Is the newest header short of committing to the last transactions?
+fn needs_closing(ordering: &Ordering) -> bool {
+    let head = ordering.ledger.head();
+    head.last_non_empty > head.header.executed.height.get()
+}
+
+impl Orderer for Solo {
+    fn run(&mut self, ordering: &Ordering) -> Result<(), NodeError> {
+        let is_virtual = ordering.ledger.rules().genesis().clock == Clock::Virtual;
+        loop {
+            let pause = if needs_closing(ordering) { CLOSING_PAUSE } else { IDLE };
+            let taken = ordering.mempool.take(pause);
+            let is_over = taken.is_none();
+            let pending = taken.unwrap_or_default();
+            let is_idle = pending.is_empty();
+            let answers = self.order(ordering, pending)?;
+            if (is_virtual || is_idle) && needs_closing(ordering) {
+                self.close(ordering)?;
+            }
+            answers.send();
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "solo"
+    }
+}
+
+/// Transactions that were ordered since they were taken in are answered by their first receipt.
+fn answer_known(ordering: &Ordering, pending: Vec<Pending>) -> Result<Vec<Pending>, NodeError> {
+    let view = ordering.ledger.view();
+    let mut new = Vec::with_capacity(pending.len());
+    for transaction in pending {
+        match crate::service::known_outcome(&view, &transaction.checked.id())? {
+            Some(outcome) => transaction.answer(&Ok(outcome)),
+            None => new.push(transaction),
+        }
+    }
+    Ok(new)
+}
