@@ -35,3 +35,8 @@ pub use genesis::{Genesis, Rules};
 pub use rejection::{Malformed, Rejection};
 pub use state::{Overlay, Position, State};
 pub use transaction::{Body, Transaction, Who};
+
+#[cfg(test)]
+extern crate self as contracts;
+#[cfg(test)]
+mod tests;

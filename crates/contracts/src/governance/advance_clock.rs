@@ -51,3 +51,31 @@ impl dyn State + '_ {
         self.read(&state_key::virtual_clock())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let keeper = network.clock_keeper.clone();
+        let advance = |to| by(&[&keeper], AdvanceClock { to: Timestamp::new(to) });
+        let now = network.time.get();
+        let mut genesis = network.rules.genesis().clone();
+        genesis.clock = Clock::System;
+        let mut system = network.clone();
+        system.rules = Rules::new(genesis).unwrap();
+        system.check(&[(advance(now), breaks(Rejection::ClockIsNotVirtual))]);
+        network.check(&[
+            (advance(LATEST_MS + 1), WRONG_FIELD),
+            (advance(now), breaks(Rejection::ClockNotForward)),
+            (advance(now + 2), emits(&["ClockAdvanced"])),
+            (advance(now + 2), breaks(Rejection::ClockNotForward)),
+            (advance(now + 1), breaks(Rejection::ClockNotForward)),
+            (advance(LATEST_MS), emits(&["ClockAdvanced"])),
+        ]);
+        assert_eq!(network.state().virtual_clock(), Some(Timestamp::new(LATEST_MS)));
+    }
+}

@@ -85,7 +85,9 @@ impl Transaction for SealGatewayBatch {
             || batch.entries.len() != usize::from(self.entries)
             || !batch.entries.windows(2).all(|pair| pair[0].usage_point < pair[1].usage_point)
         {
-            return Err(Malformed::Payload("entries rise by usage point, at least one, as many as stated"));
+            return Err(Malformed::Payload(
+                "entries rise by usage point, at least one, as many as stated",
+            ));
         }
         let first = rules.calendar().periods_of(self.day).first;
         for entry in batch.entries.iter() {

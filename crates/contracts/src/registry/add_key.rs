@@ -50,3 +50,32 @@ pub(super) fn attach_key(
     state.emit(Event::KeyAdded { party, key: key.address(), active_from });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let member = network.homes[0].customer.key.clone();
+        let taken = network.homes[1].customer.key.clone();
+        let add = |key: &SigningKey| AddKey { key: key.public() };
+        network.check(&[
+            (by(&[&member], add(&taken)), breaks(Rejection::CosignatureMissing)),
+            (by(&[&member, &taken], add(&taken)), breaks(Rejection::KeyAlreadyRegistered)),
+            (by(&[&member, &key("phone")], add(&key("phone"))), emits(&["KeyAdded"])),
+            (by(&[&key("phone"), &key("tablet")], add(&key("tablet"))), emits(&["KeyAdded"])),
+        ]);
+        for number in 3..MAX_KEYS_PER_PARTY {
+            let next = key(&format!("device {number}"));
+            network.accept(&by(&[&member, &next], add(&next)));
+        }
+        // Too many comes before already registered.
+        network.check(&[(
+            by(&[&member, &taken], add(&taken)),
+            breaks(Rejection::TooManyKeys { bound: 32 }),
+        )]);
+    }
+}

@@ -56,3 +56,34 @@ impl Transaction for AppointRegulator {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (fresh, taken) = (key("regulator 4"), network.homes[0].customer.key.clone());
+        let [one, two, _] = [0, 1, 2].map(|index| network.owner[index].clone());
+        let appoint = |key: &SigningKey| AppointRegulator {
+            alias: "regulator 4".parse().unwrap(),
+            key: key.public(),
+            encryption_key: [1; 32],
+        };
+        network.check(&[
+            (
+                by(&[&one], appoint(&taken)),
+                breaks(Rejection::QuorumNotReached { signed: 1, wanted: 2 }),
+            ),
+            (by(&[&one, &two], appoint(&taken)), breaks(Rejection::CosignatureMissing)),
+            (by(&[&one, &two, &taken], appoint(&taken)), breaks(Rejection::KeyAlreadyRegistered)),
+            (
+                by(&[&two, &one, &fresh], appoint(&fresh)),
+                emits(&["PartyRegistered", "RoleGranted"]),
+            ),
+        ]);
+        assert_eq!(network.state().census().regulators, 4);
+    }
+}

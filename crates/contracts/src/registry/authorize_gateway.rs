@@ -55,3 +55,40 @@ impl Transaction for AuthorizeGateway {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let suspended = network.admit("gateway", &[Role::Aggregator]);
+        network.suspend(suspended.id);
+        let (north, south) = (network.north.key.clone(), network.south.key.clone());
+        let (nowhere, home) = (UsagePointId::default(), network.homes[0].point);
+        let authorize = |usage_points: &[UsagePointId], gateway| AuthorizeGateway {
+            usage_points: usage_points.try_into().unwrap(),
+            gateway,
+        };
+        let gateway = Some(network.aggregator.id);
+        network.check(&[
+            (by(&[&south], authorize(&[], Some(PartyId::default()))), WRONG_FIELD),
+            (by(&[&south], authorize(&[home, home], Some(PartyId::default()))), WRONG_FIELD),
+            (
+                by(&[&south], authorize(&[nowhere], Some(PartyId::default()))),
+                breaks(Rejection::PartyUnknown),
+            ),
+            (
+                by(&[&south], authorize(&[nowhere], Some(suspended.id))),
+                breaks(Rejection::PartyStatusDiffers),
+            ),
+            (by(&[&south], authorize(&[nowhere], gateway)), breaks(Rejection::UsagePointUnknown)),
+            (by(&[&south], authorize(&[home], gateway)), breaks(Rejection::NotTheDistributor)),
+            (by(&[&north], authorize(&[home], gateway)), emits(&["GatewayAuthorized"])),
+            (by(&[&north], authorize(&[home], None)), emits(&["GatewayAuthorized"])),
+        ]);
+        assert_eq!(network.state().usage_point(home).unwrap().gateway, None);
+    }
+}

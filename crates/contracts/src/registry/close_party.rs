@@ -40,3 +40,27 @@ impl Transaction for CloseParty {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let regulator = network.regulators[0].key.clone();
+        let (rich, poor) = (network.homes[0].customer.clone(), network.homes[1].customer.id);
+        network.fund(&rich, 1_000_000);
+        let before = network.state().census().parties;
+        let close = |party| by(&[&regulator], CloseParty { party });
+        network.check(&[
+            (close(PartyId::default()), breaks(Rejection::PartyUnknown)),
+            (close(network.regulators[1].id), breaks(Rejection::SenderNotPermitted)),
+            (close(rich.id), breaks(Rejection::BalanceNotZero)),
+            (close(poor), emits(&["PartyStatusChanged"])),
+            (close(poor), breaks(Rejection::PartyStatusDiffers)),
+        ]);
+        assert_eq!(network.state().census().parties, before - 1);
+    }
+}

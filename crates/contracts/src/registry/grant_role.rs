@@ -37,3 +37,25 @@ impl Transaction for GrantRole {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let regulator = network.regulators[0].key.clone();
+        network.suspend(network.south.id);
+        let grant = |party, role| by(&[&regulator], GrantRole { party, role });
+        let nobody = PartyId::default();
+        network.check(&[
+            (grant(nobody, Role::Regulator), breaks(Rejection::RoleNotGrantable)),
+            (grant(nobody, Role::Distributor), breaks(Rejection::PartyUnknown)),
+            (grant(network.south.id, Role::Distributor), breaks(Rejection::PartyStatusDiffers)),
+            (grant(network.north.id, Role::Distributor), breaks(Rejection::RoleAlreadyHeld)),
+            (grant(network.north.id, Role::Aggregator), emits(&["RoleGranted"])),
+        ]);
+    }
+}

@@ -50,3 +50,51 @@ impl Transaction for InstallMeter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (north, south) = (network.north.key.clone(), network.south.key.clone());
+        let home = network.homes[0].clone();
+        let (fresh, taken) = (key("new meter"), network.homes[1].meter.clone());
+        let install =
+            |point, meter: &SigningKey| InstallMeter { usage_point: point, meter: meter.public() };
+        let point = home.point;
+        let end = network.day(0);
+        network.end_day(end);
+        let old = network.submit(&home, network.period(end, 0), reading(1, 0));
+        let mut new = old.clone();
+        new.signers[0] = fresh.clone();
+        network.check(&[
+            (
+                by(&[&south], install(UsagePointId::default(), &taken)),
+                breaks(Rejection::UsagePointUnknown),
+            ),
+            (by(&[&south], install(point, &taken)), breaks(Rejection::NotTheDistributor)),
+            (
+                by(&[&network.grid.key, &taken], install(point, &taken)),
+                breaks(Rejection::NotTheDistributor),
+            ),
+            (by(&[&north], install(point, &taken)), breaks(Rejection::CosignatureMissing)),
+            (
+                by(&[&north, &taken], install(point, &taken)),
+                breaks(Rejection::KeyAlreadyRegistered),
+            ),
+            (
+                by(&[&north, &home.meter], install(point, &home.meter)),
+                breaks(Rejection::KeyAlreadyRegistered),
+            ),
+            (
+                by(&[&north, &fresh], install(point, &fresh)),
+                emits(&["KeyRevoked", "MeterInstalled"]),
+            ),
+            (old, breaks(Rejection::KeyRevoked)),
+            (new, emits(&["ReadingSubmitted"])),
+        ]);
+    }
+}

@@ -44,3 +44,73 @@ impl Transaction for RecoverKey {
         attach_key(state, self.party, self.key, active_from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    use crate::registry::{AddKey, RevokeKey};
+
+    fn recover(network: &Network, signers: &[&SigningKey], key: &SigningKey) -> Draft {
+        let party = network.homes[0].customer.id;
+        by(signers, RecoverKey { party, key: key.public() })
+    }
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let [one, two, _] = [0, 1, 2].map(|index| network.regulators[index].key.clone());
+        let (fresh, taken) = (key("fresh"), network.homes[1].customer.key.clone());
+        let unknown = RecoverKey { party: PartyId::default(), key: taken.public() };
+        network.check(&[
+            (
+                by(&[&one, &taken], unknown.clone()),
+                breaks(Rejection::QuorumNotReached { signed: 1, wanted: 2 }),
+            ),
+            (by(&[&one, &two], unknown.clone()), breaks(Rejection::CosignatureMissing)),
+            (by(&[&one, &two, &taken], unknown), breaks(Rejection::PartyUnknown)),
+            (
+                recover(&network, &[&one, &two, &taken], &taken),
+                breaks(Rejection::KeyAlreadyRegistered),
+            ),
+            (recover(&network, &[&two, &one, &fresh], &fresh), emits(&["KeyAdded"])),
+        ]);
+    }
+
+    #[test]
+    fn the_recovered_key_acts_after_72_hours_and_can_be_stopped_before() {
+        let mut network = Network::new();
+        let [one, two, _] = [0, 1, 2].map(|index| network.regulators[index].key.clone());
+        let (fresh, member) = (key("fresh"), network.homes[0].customer.key.clone());
+        network.accept(&recover(&network, &[&one, &two, &fresh], &fresh));
+        let from_ms = network.time.get() + RECOVERY_DELAY_MS;
+        let tablet = key("tablet");
+        let add = by(&[&fresh, &tablet], AddKey { key: tablet.public() });
+        network.time = Timestamp::new(from_ms - 1);
+        network.check(&[(add.clone(), breaks(Rejection::KeyNotYetActive { from_ms }))]);
+
+        let mut stopped = network.clone();
+        let stop = by(&[&member], RevokeKey { key: fresh.public().address() });
+        stopped.check(&[(stop, emits(&["KeyRevoked"]))]);
+        stopped.time = Timestamp::new(from_ms);
+        stopped.check(&[(add.clone(), breaks(Rejection::KeyRevoked))]);
+
+        network.time = Timestamp::new(from_ms);
+        network.check(&[(add, emits(&["KeyAdded"]))]);
+    }
+
+    #[test]
+    fn a_party_with_all_its_keys_used_up_gets_no_further_one() {
+        let mut network = Network::new();
+        let member = network.homes[0].customer.key.clone();
+        for number in 1..super::super::MAX_KEYS_PER_PARTY {
+            let next = key(&format!("device {number}"));
+            network.accept(&by(&[&member, &next], AddKey { key: next.public() }));
+        }
+        let [one, two, _] = [0, 1, 2].map(|index| network.regulators[index].key.clone());
+        let fresh = key("fresh");
+        let draft = recover(&network, &[&one, &two, &fresh], &fresh);
+        network.check(&[(draft, breaks(Rejection::TooManyKeys { bound: 32 }))]);
+    }
+}

@@ -107,3 +107,67 @@ fn require_majority(context: &Context<'_>, state: &dyn State) -> Result<(), Reje
     let wanted = u64::from(state.census().parties) / 2 + 1;
     if signed >= wanted { Ok(()) } else { Err(Rejection::QuorumNotReached { signed, wanted }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let regulator = network.regulators[0].key.clone();
+        let (provider, fresh) = (network.provider.key.clone(), key("newcomer"));
+        let taken = network.homes[0].customer.key.clone();
+        let body = |name, roles: &[Role]| network.registration(name, roles);
+        let consumer = body("newcomer", &[Role::Consumer]);
+        let keyless = RegisterParty { keys: Bounded::default(), ..consumer.clone() };
+        let cases = [
+            (by(&[&regulator], keyless), WRONG_FIELD),
+            (by(&[&regulator], body("newcomer", &[])), WRONG_FIELD),
+            (by(&[&regulator], body("newcomer", &[Role::Consumer, Role::Producer])), WRONG_FIELD),
+            (
+                by(&[&regulator], body("home 1", &[Role::Regulator])),
+                breaks(Rejection::RoleNotGrantable),
+            ),
+            (
+                by(&[&regulator, &provider], body("home 1", &[Role::Consumer])),
+                breaks(Rejection::CosignatureMissing),
+            ),
+            (
+                by(&[&regulator, &taken], body("home 1", &[Role::Consumer])),
+                breaks(Rejection::CosignatureMissing),
+            ),
+            (
+                by(&[&regulator, &taken, &provider], body("home 1", &[Role::Consumer])),
+                breaks(Rejection::KeyAlreadyRegistered),
+            ),
+            (by(&[&regulator, &fresh, &provider], consumer), emits(&["PartyRegistered"])),
+            (
+                by(&[&regulator, &key("provider 2")], body("provider 2", &[Role::NetworkProvider])),
+                emits(&["PartyRegistered"]),
+            ),
+        ];
+        network.check(&cases);
+    }
+
+    #[test]
+    fn by_parameter_a_majority_of_the_active_parties_signs() {
+        let mut network = Network::new();
+        let mut genesis = network.rules.genesis().clone();
+        genesis.parameters.registration_needs_majority = true;
+        network.rules = Rules::new(genesis).unwrap();
+        let body = network.registration("newcomer", &[Role::Consumer]);
+        let fresh = key("newcomer");
+        let members = [&network.grid, &network.north, &network.south, &network.aggregator];
+        let mut signers = vec![&network.regulators[0].key, &fresh, &network.provider.key];
+        signers.extend(members.map(|member| &member.key));
+        let few = by(&signers, body.clone());
+        signers.push(&network.regulators[1].key);
+        let enough = by(&signers, body);
+        network.check(&[
+            (few, breaks(Rejection::QuorumNotReached { signed: 6, wanted: 7 })),
+            (enough, emits(&["PartyRegistered"])),
+        ]);
+    }
+}

@@ -59,3 +59,34 @@ impl Transaction for RegisterStation {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    use crate::registry::GrantRole;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let role = Role::Distributor;
+        network
+            .accept(&by(&[&network.regulators[0].key], GrantRole { party: network.grid.id, role }));
+        let third = network.admit("third", &[Role::Distributor]);
+        network.suspend(third.id);
+        let grid = network.grid.key.clone();
+        let register = |label: &str, distributor| {
+            by(&[&grid], RegisterStation { label: label.parse().unwrap(), distributor })
+        };
+        network.check(&[
+            (register("", PartyId::default()), WRONG_FIELD),
+            (register("north", PartyId::default()), breaks(Rejection::PartyUnknown)),
+            (register("north", network.aggregator.id), breaks(Rejection::PartyLacksRole)),
+            (register("north", third.id), breaks(Rejection::PartyStatusDiffers)),
+            (register("north", network.grid.id), breaks(Rejection::SamePartyTwice)),
+            (register("north", network.south.id), breaks(Rejection::LabelTaken)),
+            (register("east", network.south.id), emits(&["StationRegistered"])),
+        ]);
+    }
+}

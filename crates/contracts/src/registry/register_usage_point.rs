@@ -96,3 +96,84 @@ impl Transaction for RegisterUsagePoint {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    fn body(network: &Network) -> RegisterUsagePoint {
+        RegisterUsagePoint {
+            label: "home 1".parse().unwrap(),
+            station: network.north_station,
+            kind: UsagePointKind::Household,
+            customer: network.homes[0].customer.id,
+            connection_limit: Watts::new(5_000),
+        }
+    }
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let suspended = network.homes[1].customer.id;
+        network.suspend(suspended);
+        let (north, south, grid) =
+            (network.north.clone(), network.south.clone(), network.grid.clone());
+        let good = body(&network);
+        let nobody = RegisterUsagePoint { customer: PartyId::default(), ..good.clone() };
+        let boundary = RegisterUsagePoint { kind: UsagePointKind::Boundary, ..good.clone() };
+        let nowhere = RegisterUsagePoint { station: StationId::default(), ..nobody.clone() };
+        let for_customer =
+            |customer| by(&[&north.key], RegisterUsagePoint { customer, ..good.clone() });
+        network.check(&[
+            (
+                by(&[&south.key], RegisterUsagePoint { label: Text::default(), ..nowhere.clone() }),
+                WRONG_FIELD,
+            ),
+            (
+                by(
+                    &[&south.key],
+                    RegisterUsagePoint { connection_limit: Watts::new(0), ..nowhere.clone() },
+                ),
+                WRONG_FIELD,
+            ),
+            (by(&[&south.key], nowhere), breaks(Rejection::StationUnknown)),
+            (by(&[&south.key], nobody.clone()), breaks(Rejection::NotTheDistributor)),
+            (by(&[&grid.key], nobody), breaks(Rejection::NotTheDistributor)),
+            (by(&[&north.key], boundary.clone()), breaks(Rejection::NotTheDistributor)),
+            (by(&[&grid.key], boundary.clone()), breaks(Rejection::NotTheDistributor)),
+            (for_customer(north.id), breaks(Rejection::SamePartyTwice)),
+            (for_customer(grid.id), breaks(Rejection::SamePartyTwice)),
+            (for_customer(PartyId::default()), breaks(Rejection::PartyUnknown)),
+            (for_customer(suspended), breaks(Rejection::PartyStatusDiffers)),
+            (by(&[&north.key], good.clone()), breaks(Rejection::LabelTaken)),
+            (
+                by(&[&north.key], RegisterUsagePoint { label: "new".parse().unwrap(), ..good }),
+                emits(&["UsagePointRegistered"]),
+            ),
+            (
+                by(
+                    &[&grid.key],
+                    RegisterUsagePoint {
+                        label: "second boundary".parse().unwrap(),
+                        customer: north.id,
+                        ..boundary
+                    },
+                ),
+                emits(&["UsagePointRegistered"]),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_station_has_a_bound() {
+        let mut network = Network::new();
+        let mut station = network.state().station(network.north_station).unwrap();
+        station.usage_points = 1_000;
+        let state: &mut dyn State = &mut network.state;
+        state.put_station(network.north_station, &station);
+        // Full comes before the taken label.
+        let draft = by(&[&network.north.key], body(&network));
+        network.check(&[(draft, breaks(Rejection::StationFull { bound: 1_000 }))]);
+    }
+}

@@ -35,3 +35,23 @@ impl Transaction for ReinstateParty {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let regulator = network.regulators[0].key.clone();
+        network.suspend(network.south.id);
+        let reinstate = |party| by(&[&regulator], ReinstateParty { party });
+        network.check(&[
+            (reinstate(PartyId::default()), breaks(Rejection::PartyUnknown)),
+            (reinstate(network.regulators[1].id), breaks(Rejection::SenderNotPermitted)),
+            (reinstate(network.south.id), emits(&["PartyStatusChanged"])),
+            (reinstate(network.south.id), breaks(Rejection::PartyStatusDiffers)),
+        ]);
+    }
+}

@@ -38,3 +38,28 @@ impl Transaction for RemoveRegulator {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (one, two) = (network.owner[0].clone(), network.owner[1].clone());
+        let remove = |party| RemoveRegulator { party };
+        let ids: Vec<_> = network.regulators.iter().map(|regulator| regulator.id).collect();
+        network.check(&[
+            (
+                by(&[&one], remove(PartyId::default())),
+                breaks(Rejection::QuorumNotReached { signed: 1, wanted: 2 }),
+            ),
+            (by(&[&one, &two], remove(PartyId::default())), breaks(Rejection::PartyUnknown)),
+            (by(&[&one, &two], remove(network.grid.id)), breaks(Rejection::RoleNotHeld)),
+            (by(&[&one, &two], remove(ids[0])), emits(&["RoleRevoked"])),
+            (by(&[&one, &two], remove(ids[1])), emits(&["RoleRevoked"])),
+            (by(&[&one, &two], remove(ids[2])), breaks(Rejection::LastRegulator)),
+        ]);
+    }
+}

@@ -47,3 +47,35 @@ impl Transaction for RevokeKey {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    use crate::registry::AddKey;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (member, phone) = (network.homes[0].customer.key.clone(), key("phone"));
+        let revoke = |by_key: &SigningKey, key: &SigningKey| {
+            by(&[by_key], RevokeKey { key: key.public().address() })
+        };
+        let meter = network.homes[0].meter.clone();
+        network.check(&[
+            (revoke(&member, &phone), breaks(Rejection::KeyUnknown)),
+            (revoke(&member, &network.homes[1].customer.key), breaks(Rejection::KeyNotOfParty)),
+            (revoke(&member, &meter), breaks(Rejection::KeyNotOfParty)),
+            (revoke(&member, &member), breaks(Rejection::LastKey)),
+            (by(&[&member, &phone], AddKey { key: phone.public() }), emits(&["KeyAdded"])),
+            (revoke(&phone, &member), emits(&["KeyRevoked"])),
+            (revoke(&phone, &member), breaks(Rejection::KeyRevoked)),
+            (revoke(&member, &phone), breaks(Rejection::KeyRevoked)),
+            (
+                by(&[&phone, &member], AddKey { key: member.public() }),
+                breaks(Rejection::KeyAlreadyRegistered),
+            ),
+        ]);
+    }
+}

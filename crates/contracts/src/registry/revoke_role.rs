@@ -33,3 +33,23 @@ impl Transaction for RevokeRole {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let regulator = network.regulators[0].key.clone();
+        let revoke = |party, role| by(&[&regulator], RevokeRole { party, role });
+        network.check(&[
+            (revoke(PartyId::default(), Role::Regulator), breaks(Rejection::RoleNotGrantable)),
+            (revoke(PartyId::default(), Role::Producer), breaks(Rejection::PartyUnknown)),
+            (revoke(network.north.id, Role::Producer), breaks(Rejection::RoleNotHeld)),
+            (revoke(network.north.id, Role::Distributor), emits(&["RoleRevoked"])),
+            (revoke(network.north.id, Role::Distributor), breaks(Rejection::RoleNotHeld)),
+        ]);
+    }
+}

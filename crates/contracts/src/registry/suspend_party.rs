@@ -35,3 +35,22 @@ impl Transaction for SuspendParty {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let regulator = network.regulators[0].key.clone();
+        let suspend = |party| by(&[&regulator], SuspendParty { party });
+        network.check(&[
+            (suspend(PartyId::default()), breaks(Rejection::PartyUnknown)),
+            (suspend(network.regulators[1].id), breaks(Rejection::SenderNotPermitted)),
+            (suspend(network.south.id), emits(&["PartyStatusChanged"])),
+            (suspend(network.south.id), breaks(Rejection::PartyStatusDiffers)),
+        ]);
+    }
+}
