@@ -23,7 +23,8 @@ use std::{
 
 use ::fjall::{
     AbstractTree, CompressionType, Database, Keyspace as Tree, KeyspaceCreateOptions, PersistMode,
-    Readable, config::CompressionPolicy,
+    Readable,
+    config::{CompressionPolicy, PartitioningPolicy, PinningPolicy},
 };
 
 use super::{
@@ -39,10 +40,11 @@ const UNFINISHED_DIRECTORY: &str = "fjall.unfinished";
 /// The tree that numbers the commits; apart from ours, so that no scan meets its one row.
 const COMMITS: &str = "commits";
 
-/// Rows of a keyspace held in memory before they are sorted into a table file. Up to three such
-/// buffers of a busy keyspace exist at once; blocks get more room, for one value takes megabytes.
+/// Rows of a keyspace held in memory before they are sorted into a table file; up to three such
+/// buffers of a busy keyspace exist at once. Keyspaces with random keys get more room, because each
+/// buffer is merged into much of what is on the disk, and blocks, because one value takes megabytes.
 const MEMTABLE_BYTES: u64 = 8 << 20;
-const BLOCK_MEMTABLE_BYTES: u64 = 16 << 20;
+const LARGE_MEMTABLE_BYTES: u64 = 16 << 20;
 /// Journals kept before the engine flushes whatever holds the oldest one back. This much of the disk
 /// is taken whatever the ledger's size, and this much at most is replayed when the store is opened.
 const JOURNAL_BYTES_MAX: u64 = 128 << 20;
@@ -304,9 +306,19 @@ fn create(directory: &Path, options: FjallOptions) -> Result<(), StoreError> {
 
 /// These settings are kept by the engine when a keyspace is made; later changes touch new stores only.
 fn tree_options(space: Keyspace) -> KeyspaceCreateOptions {
-    let memtable_bytes =
-        if space == Keyspace::Blocks { BLOCK_MEMTABLE_BYTES } else { MEMTABLE_BYTES };
-    let options = KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
+    let memtable_bytes = match space {
+        Keyspace::State | Keyspace::Blocks | Keyspace::TransactionIndex => LARGE_MEMTABLE_BYTES,
+        _ => MEMTABLE_BYTES,
+    };
+    // Filters and indexes in pages, of which the cache keeps those in use. As one piece per table,
+    // which is the engine's own choice, they take megabytes each: with ten million rows they pushed
+    // each other out of the cache, and a read took a hundred times as long.
+    let options = KeyspaceCreateOptions::default()
+        .max_memtable_size(memtable_bytes)
+        .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+        .filter_block_pinning_policy(PinningPolicy::all(true))
+        .index_block_partitioning_policy(PartitioningPolicy::all(true))
+        .index_block_pinning_policy(PinningPolicy::all(true));
     match space {
         // Random keys and short values: nothing to compress, and asked for keys that are not there.
         Keyspace::TransactionIndex => {
