@@ -21,6 +21,7 @@ use crate::state::State;
 use crate::state_key;
 
 pub mod bill_calculation;
+pub mod bill_proof;
 mod charge_slots;
 mod issue_bill;
 mod pay_bill;
