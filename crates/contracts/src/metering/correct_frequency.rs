@@ -44,7 +44,7 @@ pub(super) fn replace(
     let mut frequency_day = state.frequency_day(day);
     let before = frequency_day.at(slot);
     let was_deleted = frequency_day.corrections.iter().any(|c| c.slot == slot);
-    if before.is_none() && !(was_deleted && after.is_some()) {
+    if before.is_none() && !was_deleted {
         return Err(Rejection::FrequencyMissing { period: u64::from(period.get()) });
     }
     if before == after {
@@ -66,4 +66,40 @@ pub(super) fn replace(
     let revision = frequency_day.revision;
     state.emit(Event::FrequencyCorrected { period, before, after, revision });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    use crate::metering::DeleteFrequency;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (day, grid) = (network.day(0), network.grid.key.clone());
+        network.end_day(day);
+        let period = network.period(day, 5);
+        let number = u64::from(period.get());
+        let correct =
+            |millihertz| by(&[&grid], CorrectFrequency { period, frequency: hertz(millihertz) });
+        let beyond = SettlementPeriod::new(u32::MAX);
+        let cases = [
+            (
+                by(&[&grid], CorrectFrequency { period: beyond, frequency: hertz(50_000) }),
+                breaks(Rejection::PeriodNotEnded { period: u64::from(u32::MAX) }),
+            ),
+            (correct(50_000), breaks(Rejection::FrequencyMissing { period: number })),
+            (network.publish(period, &[50_000]), emits(&["FrequencyPublished"])),
+            (correct(50_000), KNOWN),
+            (correct(50_010), emits(&["FrequencyCorrected"])),
+            (correct(50_010), KNOWN),
+            (by(&[&grid], DeleteFrequency { period }), emits(&["FrequencyCorrected"])),
+            (correct(50_020), emits(&["FrequencyCorrected"])),
+        ];
+        network.check(&cases);
+        let frequency_day = network.state().frequency_day(day);
+        assert_eq!((frequency_day.revision, frequency_day.at(5)), (3, Some(hertz(50_020))));
+    }
 }

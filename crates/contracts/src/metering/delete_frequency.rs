@@ -26,3 +26,31 @@ impl Transaction for DeleteFrequency {
         replace(context, state, self.period, None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rejection::Rejection;
+
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (day, grid) = (network.day(0), network.grid.key.clone());
+        network.end_day(day);
+        let period = network.period(day, 5);
+        let number = u64::from(period.get());
+        let delete = |period| by(&[&grid], DeleteFrequency { period });
+        let beyond = SettlementPeriod::new(u32::MAX);
+        let cases = [
+            (delete(beyond), breaks(Rejection::PeriodNotEnded { period: u64::from(u32::MAX) })),
+            (delete(period), breaks(Rejection::FrequencyMissing { period: number })),
+            (network.publish(period, &[50_000]), emits(&["FrequencyPublished"])),
+            (delete(period), emits(&["FrequencyCorrected"])),
+            (delete(period), KNOWN),
+        ];
+        network.check(&cases);
+        assert_eq!(network.state().frequency_day(day).at(5), None);
+    }
+}

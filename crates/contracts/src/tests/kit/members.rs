@@ -6,6 +6,7 @@ use primitives::calendar::{Calendar, GridZone, LocalDay};
 use primitives::header::ValidatorSet;
 use primitives::identifier::{PartyId, UsagePointId};
 use primitives::key::SigningKey;
+use primitives::units::Timestamp;
 
 use super::key;
 
@@ -47,9 +48,10 @@ pub fn owner_keys() -> Vec<SigningKey> {
     ["owner 1", "owner 2", "owner 3"].map(key).to_vec()
 }
 
-/// A demonstration ledger with quarter hours and two decimals, founded as `day` begins.
+/// A demonstration ledger with quarter hours and two decimals, founded one slot before `day`.
 pub fn genesis(zone: GridZone, day: LocalDay) -> Genesis {
     let calendar = Calendar::new(15, zone.clone()).expect("quarter hours fit the zone");
+    let first = calendar.start_of(calendar.periods_of(day).first);
     let owner: Vec<_> = owner_keys().iter().map(SigningKey::public).collect();
     Genesis {
         version: 1,
@@ -57,7 +59,7 @@ pub fn genesis(zone: GridZone, day: LocalDay) -> Genesis {
         demo: true,
         clock: Clock::Virtual,
         privacy: Privacy::Open,
-        time: calendar.start_of(calendar.periods_of(day).first),
+        time: first.checked_sub(Timestamp::new(900_000)).expect("after 1970"),
         slot_minutes: 15,
         zone,
         currency: Currency { code: "INR".parse().expect("three letters"), minor_unit_decimals: 2 },

@@ -4,8 +4,8 @@ use contracts::account::{Account, AccountKind, BuyTokens, SetBackingLimit};
 use contracts::billing::{IssueBill, PayBill};
 use contracts::execute::Ordered;
 use contracts::metering::{
-    CorrectReading, MAX_SLOTS, PublishFrequency, Registers, SealDay, SealFrequencyDay,
-    SubmitReading, frequency_root,
+    CorrectReading, GatewayBatch, GatewayEntry, MAX_SLOTS, PublishFrequency, Registers, SealDay,
+    SealFrequencyDay, SealGatewayBatch, SubmitReading, frequency_root,
 };
 use contracts::registry::{
     AppointRegulator, AuthorizeGateway, InstallMeter, RegisterParty, RegisterStation,
@@ -298,9 +298,10 @@ impl Network {
 
     // Time.
 
-    /// The `number`th local day since the genesis, from 0.
+    /// The `number`th local day after the genesis, from 0.
     pub fn day(&self, number: i32) -> LocalDay {
-        let first = self.rules.period_at(self.rules.genesis().time);
+        let founded = self.rules.period_at(self.rules.genesis().time);
+        let first = founded.next().expect("a period");
         let day = self.rules.calendar().day_of(first).expect("a day");
         day.offset(number).expect("a day")
     }
@@ -316,6 +317,11 @@ impl Network {
     /// The period that runs now.
     pub fn now(&self) -> SettlementPeriod {
         self.rules.period_at(self.time)
+    }
+
+    /// The period that begins next.
+    pub fn next(&self) -> SettlementPeriod {
+        self.now().next().expect("a period")
     }
 
     /// Lets the time be the first moment after `day`.
@@ -374,6 +380,25 @@ impl Network {
         by(&[&home.meter], CorrectReading { usage_point, period, leaf }).carrying(&value)
     }
 
+    /// A gateway's seal of the days of several homes.
+    pub fn gateway_batch(
+        &self,
+        gateway: &Member,
+        day: LocalDay,
+        homes: &[(&Home, DayPayload)],
+    ) -> Draft {
+        let entry = |(home, day): &(&Home, DayPayload)| GatewayEntry {
+            usage_point: home.point,
+            day: day.clone(),
+        };
+        let mut entries: Vec<_> = homes.iter().map(entry).collect();
+        entries.sort_by_key(|entry| entry.usage_point);
+        let batch = GatewayBatch { entries: entries.try_into().expect("few meters") };
+        let root = batch.tree(&self.rules, day).root();
+        let body = SealGatewayBatch { day, entries: homes.len() as u16, root };
+        by(&[&gateway.key], body).carrying(&batch)
+    }
+
     pub fn publish(&self, first_period: SettlementPeriod, millihertz: &[u32]) -> Draft {
         let frequencies: Vec<_> = millihertz.iter().map(|value| hertz(*value)).collect();
         let frequencies = frequencies.try_into().expect("at most 100 frequencies");
@@ -410,10 +435,10 @@ impl Network {
 
     // Tariffs, bills, money.
 
-    /// Publishes a tariff that holds from the running period on.
+    /// Publishes a tariff that holds from the next period on.
     pub fn tariff(&mut self, publisher: &Member, terms: TariffTerms) -> TariffId {
         let name = "tariff".parse().expect("a short name");
-        let body = PublishTariff { tariff: None, name, first_period: self.now(), terms };
+        let body = PublishTariff { tariff: None, name, first_period: self.next(), terms };
         let outcome = self.accept(&by(&[&publisher.key], body));
         TariffId::from_transaction(&outcome.id)
     }
@@ -423,7 +448,7 @@ impl Network {
         let north = self.north.clone();
         let tariff = self.tariff(&north, terms);
         let target = AssignmentTarget::Station(self.north_station);
-        let first_period = self.now();
+        let first_period = self.next();
         self.accept(&by(&[&north.key], AssignTariff { target, tariff, first_period }));
         tariff
     }
