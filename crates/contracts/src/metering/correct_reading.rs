@@ -99,3 +99,93 @@ impl CorrectReading {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::metering::DayReadings;
+    use crate::transaction::Body;
+
+    use super::*;
+    use crate::tests::kit::*;
+
+    fn letter(network: &Network, draft: &Draft, quality: Quality) -> Draft {
+        let Body::CorrectReading(body) = &draft.body else { unreachable!("a correction") };
+        let mut payload: ReadingPayload = codec::decode(&draft.payload).unwrap();
+        payload.reading.quality = quality;
+        let leaf = payload.leaf(body.usage_point, body.period);
+        let body = CorrectReading { leaf, ..body.clone() };
+        by(&[&network.north.key], body).carrying(&payload)
+    }
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let day = network.day(0);
+        network.end_day(day);
+        let home = network.homes[0].clone();
+        let mut unknown = home.clone();
+        unknown.point = UsagePointId::default();
+        let period = network.period(day, 3);
+        let at = |import| network.correct(&home, period, reading(import, 0));
+        let (too_much, stranger) = (at(25_000_001), network.homes[1].meter.clone());
+        let mut bare = at(5);
+        bare.payload.clear();
+        let mut other_value = at(5);
+        other_value.payload = at(6).payload;
+        let number = u64::from(period.get());
+        let (north, south) = (network.north.key.clone(), network.south.key.clone());
+        let nowhere = network.correct(&unknown, period, reading(25_000_001, 0));
+        let cases = [
+            (bare, WRONG_ENCODING),
+            (other_value, WRONG_PAYLOAD),
+            (nowhere.sent_by(&stranger), breaks(Rejection::UsagePointUnknown)),
+            (too_much.sent_by(&stranger), breaks(Rejection::SenderIsNotTheMeter)),
+            (too_much.sent_by(&south), breaks(Rejection::SenderIsNotTheMeter)),
+            (too_much.sent_by(&north), breaks(Rejection::ActualOnlyFromMeter)),
+            (
+                too_much,
+                breaks(Rejection::AboveConnectionLimit { period: number, limit_wh: 25_000_000 }),
+            ),
+            (at(5), breaks(Rejection::ReadingMissing { period: number })),
+            (network.submit(&home, period, reading(5, 0)), emits(&["ReadingSubmitted"])),
+            (at(5), KNOWN),
+            (at(6), emits(&["ReadingCorrected"])),
+            (at(6), KNOWN),
+            (letter(&network, &at(7), Quality::Estimated), emits(&["ReadingCorrected"])),
+        ];
+        network.check(&cases);
+        let readings = DayReadings::load(&network.rules, network.state(), home.point, day).unwrap();
+        let found = readings.slots[3].unwrap();
+        assert_eq!((found.import_wh.get(), found.quality), (7, Quality::Estimated));
+    }
+
+    #[test]
+    fn a_sealed_reading_is_corrected_and_the_seal_stays() {
+        let mut network = Network::new();
+        let day = network.day(0);
+        let home = network.homes[0].clone();
+        network.measure_day(day, std::slice::from_ref(&home), reading(5, 0));
+        let period = network.period(day, 3);
+        let at = |import| network.correct(&home, period, reading(import, 0));
+        let cases = [
+            (at(5), KNOWN),
+            (at(6), emits(&["ReadingCorrected"])),
+            (at(7), emits(&["ReadingCorrected"])),
+            (at(7), KNOWN),
+            (letter(&network, &at(7), Quality::Final), emits(&["ReadingCorrected"])),
+        ];
+        let again = at(4);
+        network.check(&cases);
+        let metered_day = network.state().metered_day(home.point, day);
+        assert_eq!((metered_day.revision, metered_day.corrections.len()), (4, 1));
+        let readings = DayReadings::load(&network.rules, network.state(), home.point, day).unwrap();
+        assert_eq!(readings.slots[3].unwrap().import_wh.get(), 7);
+        // The correction itself is known by its leaf; beside it the sealed values are gone.
+        network.state.erase_payloads();
+        let elsewhere = network.correct(&home, network.period(day, 4), reading(1, 0));
+        network.check(&[
+            (elsewhere, breaks(Rejection::PayloadErased)),
+            (again, emits(&["ReadingCorrected"])),
+        ]);
+    }
+}

@@ -77,3 +77,47 @@ impl Transaction for PublishFrequency {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    use crate::metering::DeleteFrequency;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (day, grid) = (network.day(0), network.grid.key.clone());
+        network.end_day(day);
+        let period = |slot| network.period(day, slot);
+        let number = |slot| u64::from(period(slot).get());
+        let cases = [
+            (network.publish(period(0), &[]), WRONG_FIELD),
+            (network.publish(SettlementPeriod::new(u32::MAX), &[50_000]), WRONG_FIELD),
+            (network.publish(period(0), &[50_000; 2]), emits(&["FrequencyPublished"])),
+            (network.publish(period(0), &[50_000; 2]), KNOWN),
+            (
+                network.publish(period(1), &[50_001]),
+                breaks(Rejection::FrequencyExists { period: number(1) }),
+            ),
+            // The first period that is wrong is named: here the first after the day's end.
+            (
+                network.publish(period(95), &[50_000; 3]),
+                breaks(Rejection::PeriodNotEnded { period: number(95) + 1 }),
+            ),
+            (network.publish(period(1), &[50_000; 95]), emits(&["FrequencyPublished"])),
+        ];
+        network.check(&cases);
+        let seal = network.seal_frequencies(day);
+        let (period, number) = (network.period(day, 7), u64::from(network.period(day, 7).get()));
+        network.check(&[
+            (seal, emits(&["FrequencyDaySealed"])),
+            (by(&[&grid], DeleteFrequency { period }), emits(&["FrequencyCorrected"])),
+            (
+                network.publish(period, &[50_000]),
+                breaks(Rejection::FrequencyExists { period: number }),
+            ),
+        ]);
+    }
+}

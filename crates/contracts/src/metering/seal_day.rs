@@ -202,3 +202,104 @@ pub(super) fn put_seal(
     let revision = metered_day.revision;
     state.emit(Event::DaySealed { usage_point, day, day_root, revision });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    use crate::transaction::Body;
+
+    fn edited(draft: &Draft, edit: impl FnOnce(&mut SealDay)) -> Draft {
+        let mut draft = draft.clone();
+        let Body::SealDay(body) = &mut draft.body else { unreachable!("a seal") };
+        edit(body);
+        draft
+    }
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (day, running) = (network.day(0), network.day(1));
+        network.end_day(day);
+        let home = network.homes[0].clone();
+        let stranger = network.homes[1].meter.clone();
+        let small = network.even_day(day, reading(5, 1));
+        let large = network.even_day(running, reading(25_000_001, 0));
+        let good = network.seal(&home, day, &small);
+        let not_ended = network.seal(&home, running, &large);
+        let too_large = network.seal(&home, day, &network.even_day(day, reading(25_000_001, 0)));
+        let short = network.payload(vec![reading(5, 1); 95]);
+        let mut bare = good.clone();
+        bare.payload.clear();
+        // One single reading that the seal contradicts.
+        network.accept(&network.submit(&home, network.period(day, 9), reading(6, 1)));
+        let (meter, first) = (home.point, network.periods(day).first);
+        let unknown = UsagePointId::default();
+        let limit_wh = 25_000_000;
+        network.check(&[
+            (bare, WRONG_ENCODING),
+            (edited(&good, |seal| seal.sequence = 0), WRONG_FIELD),
+            (edited(&good, |seal| seal.corrects = vec![9, 9].try_into().unwrap()), WRONG_FIELD),
+            (network.seal(&home, day, &short), WRONG_PAYLOAD),
+            (edited(&good, |seal| seal.day_root = Hash::ZERO), WRONG_PAYLOAD),
+            (edited(&good, |seal| seal.last.export = WattHours::new(95)), WRONG_PAYLOAD),
+            (edited(&good, |seal| seal.first.import = WattHours::new(u64::MAX)), WRONG_PAYLOAD),
+            (
+                edited(&not_ended, |seal| {
+                    seal.usage_point = unknown;
+                    seal.day_root = large.root(unknown, network.periods(running).first);
+                }),
+                breaks(Rejection::UsagePointUnknown),
+            ),
+            (not_ended.sent_by(&stranger), breaks(Rejection::SenderIsNotTheMeter)),
+            (not_ended, breaks(Rejection::DayNotEnded)),
+            (
+                too_large.clone(),
+                breaks(Rejection::AboveConnectionLimit {
+                    period: u64::from(first.get()),
+                    limit_wh,
+                }),
+            ),
+            (good.clone(), breaks(Rejection::SealDisagreesWithReading { slot: 9 })),
+            (
+                edited(&good, |seal| seal.corrects = vec![9].try_into().unwrap()),
+                emits(&["DaySealed"]),
+            ),
+            (good.clone(), KNOWN),
+            (too_large, breaks(Rejection::DayAlreadySealed)),
+        ]);
+        assert_eq!(network.state().usage_point(meter).unwrap().seal_sequence, 1);
+        // The next day's seal needs a higher sequence.
+        network.end_day(running);
+        let tomorrow = network.seal(&home, running, &network.even_day(running, reading(5, 1)));
+        network.check(&[
+            (
+                edited(&tomorrow, |seal| seal.sequence = 1),
+                breaks(Rejection::SealSequenceUsed { sequence: 1, last: 1 }),
+            ),
+            (edited(&tomorrow, |seal| seal.sequence = 7), emits(&["DaySealed"])),
+        ]);
+    }
+
+    #[test]
+    fn the_meters_own_seal_replaces_a_gateways() {
+        let mut network = Network::new();
+        let day = network.day(0);
+        network.end_day(day);
+        let home = network.homes[0].clone();
+        let gateway = network.aggregator.clone();
+        network.authorize_gateway(&home, Some(gateway.id));
+        let guessed = network.even_day(day, reading(5, 0));
+        let batch = network.gateway_batch(&gateway, day, &[(&home, guessed)]);
+        let own = network.seal(&home, day, &network.even_day(day, reading(4, 0)));
+        network.check(&[
+            (batch.clone(), emits(&["DaySealed"])),
+            (own.clone(), emits(&["DaySealed"])),
+            (own, KNOWN),
+            (batch, KNOWN),
+        ]);
+        let seal = network.state().metered_day(home.point, day).seal.unwrap();
+        assert_eq!(seal.by, SealedBy::Meter);
+    }
+}

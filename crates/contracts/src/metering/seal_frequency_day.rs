@@ -59,3 +59,38 @@ impl Transaction for SealFrequencyDay {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (day, running) = (network.day(0), network.day(1));
+        network.end_day(day);
+        let grid = network.grid.key.clone();
+        let seal = |day, day_root| by(&[&grid], SealFrequencyDay { day, day_root });
+        let missing = |slot| {
+            let period = u64::from(network.period(day, slot).get());
+            breaks(Rejection::FrequencyMissing { period })
+        };
+        let (first, rest) = (network.period(day, 0), network.period(day, 1));
+        let cases = [
+            (seal(running, Hash::ZERO), breaks(Rejection::DayNotEnded)),
+            (seal(day, Hash::ZERO), missing(0)),
+            (network.publish(first, &[50_000]), emits(&["FrequencyPublished"])),
+            (seal(day, Hash::ZERO), missing(1)),
+            (network.publish(rest, &[50_000; 95]), emits(&["FrequencyPublished"])),
+            (seal(day, Hash::ZERO), breaks(Rejection::FrequencySealDisagrees)),
+        ];
+        network.check(&cases);
+        let good = network.seal_frequencies(day);
+        network.check(&[
+            (good.clone(), emits(&["FrequencyDaySealed"])),
+            (good, KNOWN),
+            (seal(day, Hash::ZERO), breaks(Rejection::FrequencySealDisagrees)),
+        ]);
+    }
+}

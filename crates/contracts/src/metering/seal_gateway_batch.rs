@@ -170,3 +170,71 @@ impl SealGatewayBatch {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+    use crate::transaction::Body;
+
+    fn batch_root(draft: &Draft) -> Hash {
+        let Body::SealGatewayBatch(body) = &draft.body else { unreachable!("a batch") };
+        body.root
+    }
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (day, running) = (network.day(0), network.day(1));
+        network.end_day(day);
+        let gateway = network.aggregator.clone();
+        let (home, other) = (network.homes[0].clone(), network.homes[1].clone());
+        let mut unknown = home.clone();
+        unknown.point = UsagePointId::default();
+        network.authorize_gateway(&home, Some(gateway.id));
+        let even = |day, import| network.even_day(day, reading(import, 0));
+        let (small, large) = (even(day, 5), even(day, 25_000_001));
+        let batch = |homes: &[(&Home, DayPayload)]| network.gateway_batch(&gateway, day, homes);
+        let good = batch(&[(&home, small.clone())]);
+        let mut bare = good.clone();
+        bare.payload.clear();
+        let twice = batch(&[(&home, small.clone()), (&home, small.clone())]);
+        let short = batch(&[(&home, network.payload(vec![reading(1, 0); 95]))]);
+        let mut other_root = good.clone();
+        other_root.body = SealGatewayBatch { day, entries: 1, root: Hash::ZERO }.into();
+        let mut other_count = good.clone();
+        let root = batch_root(&good);
+        other_count.body = SealGatewayBatch { day, entries: 2, root }.into();
+        let not_ended =
+            network.gateway_batch(&gateway, running, &[(&unknown, even(running, 25_000_001))]);
+        let first = u64::from(network.period(day, 0).get());
+        let single = network.submit(&home, network.period(day, 9), reading(5, 0));
+        let contradicted = batch(&[(&home, even(day, 6))]);
+        // The refused one of a pair stands in the order of usage points.
+        let index = u64::from(other.point > home.point);
+        let cases = [
+            (bare, WRONG_ENCODING),
+            (batch(&[]), WRONG_PAYLOAD),
+            (twice, WRONG_PAYLOAD),
+            (short, WRONG_PAYLOAD),
+            (other_root, WRONG_PAYLOAD),
+            (other_count, WRONG_PAYLOAD),
+            (not_ended, breaks(Rejection::DayNotEnded)),
+            (batch(&[(&unknown, large.clone())]), breaks(Rejection::UsagePointUnknown)),
+            (
+                batch(&[(&home, small.clone()), (&other, large.clone())]),
+                breaks(Rejection::NotTheGateway { index }),
+            ),
+            (
+                batch(&[(&home, large)]),
+                breaks(Rejection::AboveConnectionLimit { period: first, limit_wh: 25_000_000 }),
+            ),
+            (single, emits(&["ReadingSubmitted"])),
+            (contradicted.clone(), breaks(Rejection::SealDisagreesWithReading { slot: 9 })),
+            (good.clone(), emits(&["DaySealed"])),
+            (good, KNOWN),
+            (contradicted, breaks(Rejection::DayAlreadySealed)),
+        ];
+        network.check(&cases);
+    }
+}

@@ -111,3 +111,95 @@ pub(super) fn leaf_in_force(
     let key = state_key::slot_reading(&usage_point, day, slot);
     Ok(state.read::<Position>(&key).map(|position| leaf_at(state, position)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    const TOO_MUCH: u64 = 25_000_001;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let day = network.day(0);
+        network.end_day(day);
+        let home = network.homes[0].clone();
+        let mut unknown = home.clone();
+        unknown.point = UsagePointId::default();
+        let (running, ended) = (network.now(), network.period(day, 7));
+        let at = |period, import| network.submit(&home, period, reading(import, 0));
+        let mut bare = at(ended, 5);
+        bare.payload.clear();
+        let mut other_value = at(ended, 5);
+        other_value.payload = at(ended, 6).payload;
+        let stranger = network.homes[1].meter.clone();
+        let limit = |period: SettlementPeriod| Rejection::AboveConnectionLimit {
+            period: u64::from(period.get()),
+            limit_wh: 25_000_000,
+        };
+        let period = u64::from(running.get());
+        let cases = [
+            (bare, WRONG_ENCODING),
+            (other_value, WRONG_PAYLOAD),
+            (
+                network.submit(&unknown, running, reading(TOO_MUCH, 0)).sent_by(&stranger),
+                breaks(Rejection::UsagePointUnknown),
+            ),
+            (at(running, TOO_MUCH).sent_by(&stranger), breaks(Rejection::SenderIsNotTheMeter)),
+            (at(running, TOO_MUCH), breaks(Rejection::PeriodNotEnded { period })),
+            (at(ended, TOO_MUCH), breaks(limit(ended))),
+            (network.submit(&home, ended, reading(0, TOO_MUCH)), breaks(limit(ended))),
+            (at(ended, 5), emits(&["ReadingSubmitted"])),
+            (at(ended, 5), KNOWN),
+            (at(ended, 6), breaks(Rejection::ReadingExists { period: u64::from(ended.get()) })),
+        ];
+        network.check(&cases);
+    }
+
+    #[test]
+    fn a_gateway_reports_once_it_is_authorised() {
+        let mut network = Network::new();
+        let day = network.day(0);
+        network.end_day(day);
+        let home = network.homes[0].clone();
+        let gateway = network.aggregator.clone();
+        let draft =
+            network.submit(&home, network.period(day, 0), reading(1, 2)).sent_by(&gateway.key);
+        network.check(&[(draft.clone(), breaks(Rejection::SenderIsNotTheMeter))]);
+        network.authorize_gateway(&home, Some(gateway.id));
+        network.check(&[(draft, emits(&["ReadingSubmitted"]))]);
+    }
+
+    #[test]
+    fn under_a_seal_the_same_is_known_and_the_rest_is_refused() {
+        let mut network = Network::new();
+        let day = network.day(0);
+        let home = network.homes[0].clone();
+        network.measure_day(day, std::slice::from_ref(&home), reading(5, 0));
+        let period = network.period(day, 95);
+        let same = network.submit(&home, period, reading(5, 0));
+        let other = network.submit(&home, period, reading(6, 0));
+        let number = u64::from(period.get());
+        network.check(&[
+            (same.clone(), KNOWN),
+            (other, breaks(Rejection::ReadingExists { period: number })),
+        ]);
+        network.state.erase_payloads();
+        network.check(&[(same, breaks(Rejection::PayloadErased))]);
+    }
+
+    #[test]
+    fn the_period_ends_by_the_parents_time_not_by_the_blocks_own() {
+        let mut network = Network::new();
+        let day = network.day(0);
+        network.end_day(day);
+        let home = network.homes[0].clone();
+        let period = network.period(day, 95);
+        let draft = network.submit(&home, period, reading(1, 0));
+        let just_before = primitives::units::Timestamp::new(network.time.get() - 1);
+        let outcome = network.order(&draft, just_before);
+        assert_eq!(outcome.code, Rejection::PeriodNotEnded { period: 0 }.code());
+        assert_eq!(network.order(&draft, network.time).code, 0);
+    }
+}
