@@ -44,7 +44,9 @@ pub use delete_frequency::DeleteFrequency;
 pub use publish_frequency::PublishFrequency;
 pub use seal_day::{Registers, SealDay};
 pub use seal_frequency_day::SealFrequencyDay;
-pub use seal_gateway_batch::{GatewayBatch, GatewayEntry, MAX_GATEWAY_ENTRIES, SealGatewayBatch};
+pub use seal_gateway_batch::{
+    GatewayBatch, GatewayEntry, MAX_GATEWAY_ENTRIES, SealGatewayBatch, gateway_leaf,
+};
 pub use submit_reading::SubmitReading;
 
 /// Slots of one local day at most, as a bound of lists (5-minute slots, day of 25 hours).

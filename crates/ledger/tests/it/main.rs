@@ -1,5 +1,9 @@
 //! Integration tests of the ledger: one binary, one module per subject.
 
+mod chain;
+mod form;
+mod kit;
+mod replay;
 mod store_crash;
 mod store_damage;
 mod store_fjall;

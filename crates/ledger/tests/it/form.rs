@@ -1,0 +1,159 @@
+//! Form: every code below 100, in transactions and in blocks; one by one and in batches alike.
+
+use std::sync::Arc;
+
+use contracts::Malformed;
+use ledger::store::MemoryStore;
+use ledger::{Block, CheckedBlock, CheckedTransaction, InLine, LedgerError};
+use primitives::codec::Bounded;
+use primitives::envelope::{SignedTransaction, Submission};
+use primitives::hash::Hash;
+use primitives::key::Signature;
+use primitives::units::{BlockHeight, Timestamp};
+
+use crate::kit::{START, append, appoint, genesis, key, next_block, open, owner, rejected};
+
+/// A valid submission, changed and signed again.
+fn changed(change: impl FnOnce(&mut Submission)) -> Submission {
+    let rules = contracts::Rules::new(genesis("test")).unwrap();
+    let mut submission = appoint(&rules, 1, 1);
+    change(&mut submission);
+    let envelope = submission.transaction.envelope.clone();
+    submission.transaction = SignedTransaction::sign(envelope, &[&owner(), &key(1)]);
+    submission
+}
+
+/// A valid submission, changed after it was signed.
+fn tampered(change: impl FnOnce(&mut Submission)) -> Submission {
+    let mut submission = changed(|_| {});
+    change(&mut submission);
+    submission
+}
+
+fn malformed() -> Vec<(Submission, u16)> {
+    let other = contracts::Rules::new(genesis("other")).unwrap();
+    vec![
+        (changed(|s| s.transaction.envelope.version = 2), 8),
+        (changed(|s| s.transaction.envelope.ledger_id = other.ledger_id()), 4),
+        (tampered(|s| s.transaction.signatures = Bounded::default()), 3),
+        (
+            tampered(|s| {
+                s.transaction.envelope.cosigners = vec![owner().public()].try_into().unwrap();
+            }),
+            12,
+        ),
+        (changed(|s| s.transaction.envelope.kind = 999), 9),
+        (changed(|s| s.transaction.envelope.body = vec![1, 2, 3].try_into().unwrap()), 1),
+        (changed(|s| s.payload = vec![1].try_into().unwrap()), 10),
+        (
+            tampered(|s| {
+                let mut signatures = s.transaction.signatures.to_vec();
+                signatures[1] = Signature::new([7; 64]);
+                s.transaction.signatures = signatures.try_into().unwrap();
+            }),
+            2,
+        ),
+        (
+            tampered(|s| {
+                s.transaction.envelope.valid_until = Timestamp::new(START + 7_200_000);
+            }),
+            2,
+        ),
+    ]
+}
+
+#[test]
+fn every_form_error_has_its_code_alone_and_in_a_batch() {
+    let rules = contracts::Rules::new(genesis("test")).unwrap();
+    let cases = malformed();
+    for (submission, code) in &cases {
+        let answer = CheckedTransaction::check(submission.clone(), &rules);
+        assert_eq!(answer.unwrap_err().code(), *code);
+    }
+    let mut batch: Vec<Submission> = cases.iter().map(|(s, _)| s.clone()).collect();
+    batch.push(changed(|_| {}));
+    let answers = CheckedTransaction::check_many(batch, &rules, &InLine::default());
+    let codes: Vec<_> = answers.iter().map(|a| a.as_ref().err().map(Malformed::code)).collect();
+    let mut expected: Vec<_> = cases.iter().map(|(_, code)| Some(*code)).collect();
+    expected.push(None);
+    assert_eq!(codes, expected);
+}
+
+#[test]
+fn a_batch_over_several_chunks_answers_in_order() {
+    let rules = contracts::Rules::new(genesis("test")).unwrap();
+    let mut batch: Vec<Submission> =
+        (1..=1_300).map(|sequence| rejected(&rules, sequence)).collect();
+    batch[700].transaction.signatures = vec![Signature::new([1; 64])].try_into().unwrap();
+    let ids: Vec<_> = batch.iter().map(|s| s.transaction.id()).collect();
+    let answers = CheckedTransaction::check_many(batch, &rules, &InLine::default());
+    for (index, answer) in answers.iter().enumerate() {
+        match answer {
+            Ok(checked) => assert_eq!(checked.id(), ids[index]),
+            Err(malformed) => {
+                assert_eq!((index, malformed), (700, &Malformed::Signature { index: 0 }));
+            }
+        }
+    }
+}
+
+#[test]
+fn validity_is_judged_by_the_blocks_time() {
+    let rules = contracts::Rules::new(genesis("test")).unwrap();
+    let checked = CheckedTransaction::check(appoint(&rules, 1, 1), &rules).unwrap();
+    let valid_until = START + 3_600_000;
+    let day = 24 * 3_600_000;
+    let cases = [
+        (valid_until, None),
+        (valid_until + 1, Some(5)),
+        (valid_until - day, None),
+        (valid_until - day - 1, Some(6)),
+    ];
+    for (time, code) in cases {
+        let answer = checked.check_time(Timestamp::new(time));
+        assert_eq!(answer.err().map(|malformed| malformed.code()), code, "at {time}");
+    }
+}
+
+#[test]
+fn a_block_of_others_is_checked_in_every_part() {
+    let ledger = open(MemoryStore::new());
+    let rules = Arc::clone(ledger.rules());
+    append(&ledger, vec![]).unwrap();
+    let (block, _) = next_block(&ledger, vec![appoint(&rules, 1, 1), rejected(&rules, 2)]);
+    let good = block.to_block();
+    let head = ledger.head();
+    let check = |block: Block| CheckedBlock::check(block, &head, &rules, &InLine::default());
+    assert!(check(good.clone()).is_ok());
+
+    type Change = fn(&mut Block);
+    let cases: &[(&str, Change)] = &[
+        ("version", |b| b.header.version = 2),
+        ("height", |b| b.header.height = BlockHeight::new(7)),
+        ("parent", |b| b.header.parent = Hash::of(b"another")),
+        ("time", |b| b.header.time = Timestamp::new(START)),
+        ("year 9999", |b| b.header.time = Timestamp::new(u64::MAX)),
+        ("execution", |b| b.header.executed.height = b.header.height),
+        ("root", |b| b.header.transactions_root = Hash::ZERO),
+        ("expired", |b| b.header.time = Timestamp::new(START + 3_600_001)),
+        ("twice", |b| {
+            let mut submissions = b.submissions.to_vec();
+            submissions.push(submissions[0].clone());
+            b.submissions = submissions.try_into().unwrap();
+        }),
+        ("root", |b| b.submissions = b.submissions[..1].to_vec().try_into().unwrap()),
+        ("signature", |b| {
+            let mut submissions = b.submissions.to_vec();
+            let signature = Signature::new([3; 64]);
+            submissions[1].transaction.signatures = vec![signature].try_into().unwrap();
+            b.submissions = submissions.try_into().unwrap();
+        }),
+    ];
+    for (what, change) in cases {
+        let mut bad = good.clone();
+        change(&mut bad);
+        let refused = check(bad);
+        let Err(LedgerError::Block { reason, .. }) = refused else { panic!("{what}: {refused:?}") };
+        println!("{what}: {reason}");
+    }
+}
