@@ -1,5 +1,7 @@
 //! Integration tests of the ledger: one binary, one module per subject.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod chain;
 mod form;
 mod kit;

@@ -1,0 +1,285 @@
+//! A solo node on a store: answers, order, duplicates, quota, failure and stop.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::genesis::{Clock, Currency, Genesis, Owner, Parameters, Privacy};
+use contracts::governance::AdvanceClock;
+use contracts::registry::{AppointRegulator, SuspendParty};
+use contracts::{Body, Rules};
+use ledger::store::{Fault, MemoryStore, Store};
+use ledger::{InLine, LedgerError, Outcome, SubmitError};
+use node::{Node, NodeConfig, NodeError, WallClock};
+use primitives::calendar::GridZone;
+use primitives::codec::{Bounded, Text};
+use primitives::envelope::{ENVELOPE_VERSION, Envelope, SignedTransaction, Submission};
+use primitives::header::ValidatorSet;
+use primitives::identifier::PartyId;
+use primitives::key::SigningKey;
+use primitives::units::{Sequence, Timestamp};
+
+const START: u64 = 1_464_719_400_000;
+
+/// A clock that stands still.
+struct Stands(u64);
+
+impl WallClock for Stands {
+    fn now(&self) -> Timestamp {
+        Timestamp::new(self.0)
+    }
+}
+
+fn key(number: u8) -> SigningKey {
+    SigningKey::from_seed([number; 32])
+}
+
+fn genesis(clock: Clock) -> Genesis {
+    Genesis {
+        version: 1,
+        name: Text::new("node").unwrap(),
+        demo: false,
+        clock,
+        privacy: Privacy::Open,
+        time: Timestamp::new(START),
+        slot_minutes: 15,
+        zone: GridZone {
+            name: Text::new("Asia/Kolkata").unwrap(),
+            base_offset_seconds: 19_800,
+            transitions: Bounded::default(),
+        },
+        currency: Currency { code: Text::new("INR").unwrap(), minor_unit_decimals: 2 },
+        owner: Owner { threshold: 1, keys: vec![key(1).public()].try_into().unwrap() },
+        clock_keeper: Some(key(2).public()),
+        validators: ValidatorSet::new(vec![key(3).public()]).unwrap(),
+        parameters: Parameters::default(),
+    }
+}
+
+fn start(store: &MemoryStore, clock: Clock, now: u64) -> Node {
+    Node::start(config(store, clock, now)).unwrap()
+}
+
+fn config(store: &MemoryStore, clock: Clock, now: u64) -> NodeConfig {
+    NodeConfig {
+        store: Arc::new(store.clone()),
+        genesis: Some(genesis(clock)),
+        key: key(3),
+        clock: Arc::new(Stands(now)),
+        verifier: Arc::new(InLine::default()),
+    }
+}
+
+fn signed(body: impl Into<Body>, keys: &[&SigningKey], sequence: u64) -> Submission {
+    signed_at(Clock::Virtual, body, keys, sequence)
+}
+
+fn signed_at(
+    clock: Clock,
+    body: impl Into<Body>,
+    keys: &[&SigningKey],
+    sequence: u64,
+) -> Submission {
+    let body = body.into();
+    let rules = Rules::new(genesis(clock)).unwrap();
+    let cosigners: Vec<_> = keys[1..].iter().map(|key| key.public()).collect();
+    let envelope = Envelope {
+        version: ENVELOPE_VERSION,
+        ledger_id: rules.ledger_id(),
+        signer: keys[0].public(),
+        cosigners: cosigners.try_into().unwrap(),
+        sequence: Sequence::new(sequence),
+        valid_until: Timestamp::new(START + 3_600_000),
+        kind: body.kind(),
+        body: body.encode().try_into().unwrap(),
+    };
+    Submission { transaction: SignedTransaction::sign(envelope, keys), payload: Bounded::default() }
+}
+
+fn appoint(number: u8, sequence: u64) -> Submission {
+    signed(appointment(number), &[&key(1), &key(number)], sequence)
+}
+
+fn appointment(number: u8) -> AppointRegulator {
+    AppointRegulator {
+        alias: Text::new(format!("regulator-{number}")).unwrap(),
+        key: key(number).public(),
+        encryption_key: [0; 32],
+    }
+}
+
+/// Rejected by a rule: the owner suspends nobody.
+fn rejected(sequence: u64) -> Submission {
+    signed(SuspendParty { party: PartyId::new([1; 32]) }, &[&key(1)], sequence)
+}
+
+async fn submit(node: &Node, submissions: Vec<Submission>) -> Vec<Result<Outcome, SubmitError>> {
+    node.submitter().submit(submissions).await
+}
+
+#[tokio::test]
+async fn an_answer_comes_when_the_transaction_is_executed_and_durable() {
+    let store = MemoryStore::new();
+    let node = start(&store, Clock::Virtual, 0);
+    let answers = submit(&node, vec![appoint(10, 1), rejected(2)]).await;
+    let codes: Vec<_> = answers.iter().map(|a| a.as_ref().unwrap().code).collect();
+    assert_eq!(codes, [0, 106]);
+    let restarted = start(&store.crash(), Clock::Virtual, 0);
+    let view = restarted.reader().view().unwrap();
+    for answer in answers {
+        let outcome = answer.unwrap();
+        assert_eq!(view.position_of(&outcome.id).unwrap(), Some(outcome.position));
+    }
+}
+
+#[tokio::test]
+async fn what_happened_is_provable_at_once_on_a_virtual_clock_and_soon_on_a_systems() {
+    let store = MemoryStore::new();
+    let node = start(&store, Clock::Virtual, 0);
+    submit(&node, vec![appoint(10, 1)]).await;
+    let view = node.reader().view().unwrap();
+    assert_eq!((view.height(), view.provable_height()), (2, 1));
+
+    let node = start(&MemoryStore::new(), Clock::System, START + 5);
+    let body = appointment(10);
+    let submission = signed_at(Clock::System, body, &[&key(1), &key(10)], 1);
+    let answer = submit(&node, vec![submission]).await.remove(0).unwrap();
+    let wait = node.reader().provable(answer.position.height);
+    tokio::time::timeout(Duration::from_secs(5), wait).await.expect("a closing block follows");
+    assert!(node.reader().view().unwrap().provable_height() >= answer.position.height);
+}
+
+#[tokio::test]
+async fn the_same_transaction_again_gets_the_first_answer() {
+    let node = start(&MemoryStore::new(), Clock::Virtual, 0);
+    let twice = submit(&node, vec![appoint(10, 1), appoint(10, 1)]).await;
+    assert_eq!(twice[0], twice[1]);
+    let later = submit(&node, vec![appoint(10, 1)]).await;
+    assert_eq!(later[0], twice[0]);
+    assert_eq!(node.reader().view().unwrap().head().transactions, 1);
+}
+
+#[tokio::test]
+async fn bad_form_and_unregistered_keys_never_enter_a_block() {
+    let node = start(&MemoryStore::new(), Clock::Virtual, 0);
+    let stranger = signed(SuspendParty { party: PartyId::new([1; 32]) }, &[&key(77)], 1);
+    let mut garbled = appoint(10, 1);
+    garbled.transaction.envelope.sequence = Sequence::new(9);
+    let answers = submit(&node, vec![stranger, garbled, appoint(11, 2)]).await;
+    assert_eq!(answers[0], Err(SubmitError::KeyNotRegistered));
+    assert!(matches!(&answers[1], Err(SubmitError::Malformed(m)) if m.code() == 2));
+    assert!(answers[2].is_ok());
+    assert_eq!(node.reader().view().unwrap().head().transactions, 1);
+}
+
+#[tokio::test]
+async fn many_clients_at_once_are_all_answered_in_one_order() {
+    let node = Arc::new(start(&MemoryStore::new(), Clock::Virtual, 0));
+    let clients = (1..=200).map(|sequence| {
+        let node = Arc::clone(&node);
+        tokio::spawn(async move { submit(&node, vec![rejected(sequence)]).await.remove(0) })
+    });
+    let mut positions = Vec::new();
+    for client in clients.collect::<Vec<_>>() {
+        match client.await.unwrap() {
+            Ok(outcome) => positions.push(outcome.position),
+            Err(error) => assert!(matches!(error, SubmitError::QuotaExceeded { bound: 100 })),
+        }
+    }
+    assert!(positions.len() >= 100);
+    positions.sort_unstable();
+    positions.dedup();
+    assert_eq!(positions.len() as u64, node.reader().view().unwrap().head().transactions);
+}
+
+#[tokio::test]
+async fn too_many_rejections_within_an_hour_are_refused() {
+    let node = start(&MemoryStore::new(), Clock::Virtual, 0);
+    let first = submit(&node, (1..=100).map(rejected).collect()).await;
+    assert!(first.iter().all(|answer| answer.as_ref().is_ok_and(|outcome| outcome.code == 106)));
+    let refused = submit(&node, vec![rejected(101)]).await;
+    assert_eq!(refused[0], Err(SubmitError::QuotaExceeded { bound: 100 }));
+    // Another sender is not concerned, and the hour passes.
+    let to = Timestamp::new(START + 3_500_000);
+    assert!(submit(&node, vec![signed(AdvanceClock { to }, &[&key(2)], 1)]).await[0].is_ok());
+    assert!(submit(&node, vec![rejected(101)]).await[0].is_err());
+}
+
+#[tokio::test]
+async fn a_clock_that_jumped_back_does_not_stop_the_ledger() {
+    let store = MemoryStore::new();
+    let node = start(&store, Clock::System, START + 1_000_000);
+    let submission = signed_at(Clock::System, appointment(10), &[&key(1), &key(10)], 1);
+    submit(&node, vec![submission]).await.remove(0).unwrap();
+    let before = node.reader().view().unwrap().head().header.time;
+    node.stop().unwrap();
+    let node = start(&store, Clock::System, START);
+    let submission = signed_at(Clock::System, appointment(11), &[&key(1), &key(11)], 2);
+    submit(&node, vec![submission]).await.remove(0).unwrap();
+    let after = node.reader().view().unwrap().head().header.time;
+    assert!(after > before && after.get() < before.get() + 10);
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_node_and_nothing_acknowledged_is_lost() {
+    let store = MemoryStore::new();
+    let node = start(&store, Clock::Virtual, 0);
+    let acknowledged = submit(&node, vec![appoint(10, 1)]).await.remove(0).unwrap();
+    store.plant(Fault::FullDisk);
+    let lost = submit(&node, vec![appoint(11, 2)]).await;
+    assert_eq!(lost[0], Err(SubmitError::Stopping));
+    tokio::time::timeout(Duration::from_secs(5), node.ended()).await.expect("the node ends");
+    assert_eq!(submit(&node, vec![appoint(12, 3)]).await[0], Err(SubmitError::Stopping));
+    let failure = node.stop().unwrap_err();
+    assert!(matches!(failure.ledger(), Some(LedgerError::Store(_))), "{failure}");
+
+    let node = start(&store.crash(), Clock::Virtual, 0);
+    let view = node.reader().view().unwrap();
+    assert_eq!(view.position_of(&acknowledged.id).unwrap(), Some(acknowledged.position));
+}
+
+#[tokio::test]
+async fn stopping_orders_what_waits_and_refuses_the_rest() {
+    let store = MemoryStore::new();
+    let node = start(&store, Clock::Virtual, 0);
+    let submitter = node.submitter();
+    let answer = submitter.submit(vec![appoint(10, 1)]).await.remove(0);
+    assert!(answer.is_ok());
+    node.stop().unwrap();
+    assert_eq!(submitter.submit(vec![appoint(11, 2)]).await[0], Err(SubmitError::Stopping));
+    let node = start(&store, Clock::Virtual, 0);
+    let view = node.reader().view().unwrap();
+    assert_eq!(view.head().transactions, 1);
+    assert_eq!(view.provable_height(), 1);
+}
+
+#[tokio::test]
+async fn the_same_submissions_give_the_same_blocks() {
+    let run = || async {
+        let store = MemoryStore::new();
+        let node = start(&store, Clock::Virtual, 0);
+        submit(&node, vec![appoint(10, 1), rejected(2)]).await;
+        submit(&node, vec![appoint(11, 3)]).await;
+        let to = Timestamp::new(START + 900_000);
+        submit(&node, vec![signed(AdvanceClock { to }, &[&key(2)], 1)]).await;
+        node.reader().view().unwrap().head().clone()
+    };
+    assert_eq!(run().await, run().await);
+}
+
+#[test]
+fn only_the_validator_starts_a_solo_node() {
+    let store = MemoryStore::new();
+    let other = NodeConfig { key: key(9), ..config(&store, Clock::Virtual, 0) };
+    assert!(matches!(Node::start(other), Err(NodeError::NotTheValidator)));
+    let validators = ValidatorSet::new(vec![key(3).public(), key(4).public()]).unwrap();
+    let genesis = Genesis { validators, ..genesis(Clock::Virtual) };
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let two = NodeConfig {
+        store,
+        genesis: Some(genesis),
+        ..config(&MemoryStore::new(), Clock::Virtual, 0)
+    };
+    assert!(matches!(Node::start(two), Err(NodeError::NotSolo(2))));
+}
