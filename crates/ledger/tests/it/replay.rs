@@ -47,7 +47,8 @@ fn a_changed_history_is_found() {
     let transaction = ledger::layout::at(contracts::Position { height: 3, index: 0 });
     let executed = ledger::layout::executed(4);
     let header = ledger::layout::block(2);
-    let cases: &[(&str, Keyspace, &[u8], fn(usize) -> usize)] = &[
+    type At = fn(usize) -> usize;
+    let cases: &[(&str, Keyspace, &[u8], At)] = &[
         ("a transaction's body", Keyspace::Blocks, &transaction, |length| length - 70),
         ("a transaction's signature", Keyspace::Blocks, &transaction, |length| length - 1),
         ("a header's time", Keyspace::Blocks, &header, |_| 75),
