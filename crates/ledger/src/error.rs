@@ -45,6 +45,9 @@ pub enum LedgerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What a bill was computed from is not there any more.
+    #[error("the bill cannot be proven any more: {0}")]
+    Unprovable(#[from] contracts::billing::bill_proof::CollectError),
     /// The ledger is shutting down or its orderer ended.
     #[error("the node is stopping")]
     Stopping,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use contracts::{Position, Rules, State};
-use primitives::codec::Bounded;
+use contracts::billing::bill_proof::BillProof;
+use contracts::{Event, Position, Rules, State};
+use primitives::codec::{self, Bounded};
 use primitives::envelope::{SignedTransaction, Submission};
 use primitives::header::{Executed, Header};
 use primitives::identifier::{BillId, TransactionId, UsagePointId};
@@ -220,6 +221,35 @@ impl View {
             },
             event: receipt.events[usize::try_from(event).map_err(|_| damaged("event"))?].clone(),
         }))
+    }
+
+    /// The proof of a bill; `None` when there is no such bill, or while no header commits to its
+    /// block's execution yet.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unprovable`] when what it was computed from was erased or replaced, else
+    /// [`LedgerError`] when the store fails.
+    pub fn bill_proof(&self, bill: BillId) -> Result<Option<BillProof>, LedgerError> {
+        let Ok(state) = self.read(|state| state.bill_state(bill))? else { return Ok(None) };
+        let receipt =
+            self.receipt(state.position)?.ok_or(LedgerError::Damaged { what: "receipt" })?;
+        let event = receipt.events.iter().position(|event| {
+            matches!(codec::decode(event), Ok(Event::BillIssued(issued)) if issued.bill == bill)
+        });
+        let event = event.ok_or(LedgerError::Damaged { what: "receipt of a bill" })?;
+        let Some(event) = self.event_proof(state.position, event as u64)? else {
+            return Ok(None);
+        };
+        let rules = self.rules();
+        let proof = self.read(|state| {
+            let original = |period| {
+                let (day, slot) = rules.slot_of(period).ok()?;
+                let day = state.frequency_day(day);
+                day.corrections.iter().find(|c| c.slot == slot)?.original
+            };
+            BillProof::collect(rules, state, bill, event, &original)
+        })?;
+        Ok(Some(proof?))
     }
 
     /// The newest header with its certificate.

@@ -53,11 +53,18 @@ pub(super) fn replace(
     }
     frequency_day.set(slot, calendar.periods_of(day).count, after);
     frequency_day.revision += 1;
-    let correction =
-        FrequencyCorrection { slot, transaction: context.transaction, position: context.position };
+    let mut correction = FrequencyCorrection {
+        slot,
+        transaction: context.transaction,
+        position: context.position,
+        original: before,
+    };
     let mut corrections = frequency_day.corrections.to_vec();
     match corrections.binary_search_by_key(&slot, |c| c.slot) {
-        Ok(index) => corrections[index] = correction,
+        Ok(index) => {
+            correction.original = corrections[index].original;
+            corrections[index] = correction;
+        }
         Err(index) => corrections.insert(index, correction),
     }
     frequency_day.corrections =

@@ -103,7 +103,7 @@ pub struct MeteredDay {
     pub billed: bool,
 }
 
-/// A frequency of one period.
+/// The correction of a frequency in force: the latest of its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct FrequencyCorrection {
     /// Slot of the local day, from 0.
@@ -112,6 +112,8 @@ pub struct FrequencyCorrection {
     pub transaction: TransactionId,
     /// Where it stands.
     pub position: Position,
+    /// The value before the first correction: what the seal holds, once there is one.
+    pub original: Option<MilliHertz>,
 }
 
 /// The seal of a day's frequencies.
