@@ -10,7 +10,7 @@ use primitives::codec::{self, Bounded};
 use primitives::envelope::SignedTransaction;
 use primitives::identifier::{KeyAddress, PartyId, TransactionId, UsagePointId};
 use primitives::key::PublicKey;
-use primitives::receipt::Receipt;
+use primitives::receipt::{MAX_EVENTS, Receipt};
 use primitives::units::Timestamp;
 
 use crate::event::Event;
@@ -212,7 +212,7 @@ pub fn execute_transaction(rules: &Rules, ordered: &Ordered<'_>, state: &mut dyn
         .iter()
         .map(|event| Bounded::try_from(codec::encode(event)).expect("every event is small"))
         .collect();
-    let events = Bounded::try_from(events).expect("bulk transactions are bounded below the limit");
+    let events = Bounded::try_from(events).expect("more are refused above");
     Receipt { transaction: ordered.id, code, events }
 }
 
@@ -233,6 +233,14 @@ fn run(
     let mut overlay = Overlay::new(state);
     let result = permit_and_execute(rules, ordered, &mut overlay);
     let (writes, events) = overlay.into_parts();
+    // Rule: what no receipt can hold is sent in parts; how many events a bulk run makes is known
+    // only afterwards (a bill of a household that draws and sells makes six).
+    let result = match result {
+        Ok(()) if events.len() > MAX_EVENTS => {
+            Err(Rejection::TooMuchWork { bound: MAX_EVENTS as u64 })
+        }
+        result => result,
+    };
     if result.is_ok() {
         for (key, value) in writes {
             match value {

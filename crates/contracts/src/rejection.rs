@@ -274,8 +274,8 @@ rejections! {
     406 SlotNotCharged { period } => "period {period} is not charged";
     /// The amount is larger than what is owed.
     407 MoreThanOwed { owed_micro } => "more than the {owed_micro} micro that are owed";
-    /// The period is longer than one transaction may bill.
-    408 TooMuchWork { bound } => "more than {bound} usage point days in one transaction";
+    /// One transaction would bill more days, write more lines or tell more events than it may.
+    408 TooMuchWork { bound } => "more than {bound} usage point days, lines or events in one transaction";
 
     /// The wallet holds less than the amount.
     700 InsufficientFunds { balance_micro } => "the wallet holds only {balance_micro} micro";

@@ -302,3 +302,99 @@ fn mark_billed(state: &mut dyn State, bill: &Bill) {
         state.put_metered_day(bill.usage_point, day, &metered_day);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    use crate::metering::DeleteFrequency;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (north, south) = (network.north.clone(), network.south.clone());
+        let (day, running) = (network.day(0), network.day(1));
+        let mut unpriced = network.clone();
+        network.northern_tariff(curve());
+        network.end_day(day);
+        unpriced.end_day(day);
+        let home = network.homes[0].clone();
+        let mut nowhere = home.clone();
+        nowhere.point = UsagePointId::default();
+        let whole_day = |day| BillingPeriod::Day { day };
+        let bill = |home: &Home, day| network.bill_over(&north, &[home], whole_day(day));
+        let number = u64::from(day.get().unsigned_abs());
+        let slot = u64::from(network.period(day, 0).get());
+        let many: Vec<_> = (0..85_u128).map(|id| UsagePointId::new(id.to_be_bytes())).collect();
+        let too_much = IssueBill {
+            usage_points: many.try_into().unwrap(),
+            period: BillingPeriod::Year { year: 2025 },
+        };
+        unpriced.check(&[(bill(&home, day), breaks(Rejection::TariffMissing { period: slot }))]);
+        let seal = network.seal(&home, day, &network.even_day(day, reading(250, 0)));
+        let (publish, period) =
+            (network.publish(network.period(day, 0), &[50_000; 96]), network.period(day, 0));
+        let cases = [
+            (network.bill_over(&south, &[], whole_day(running)), WRONG_FIELD),
+            (network.bill_over(&south, &[&nowhere, &nowhere], whole_day(running)), WRONG_FIELD),
+            (
+                network.bill_over(
+                    &south,
+                    &[&nowhere],
+                    BillingPeriod::Month { year: 2025, month: 13 },
+                ),
+                WRONG_FIELD,
+            ),
+            (network.bill_over(&south, &[&nowhere], whole_day(LocalDay::MAX)), WRONG_FIELD),
+            (
+                by(&[&south.key], too_much),
+                breaks(Rejection::TooMuchWork { bound: MAX_BILLED_DAYS }),
+            ),
+            (bill(&nowhere, running).sent_by(&south.key), breaks(Rejection::UsagePointUnknown)),
+            (bill(&home, running).sent_by(&south.key), breaks(Rejection::NotTheBiller)),
+            (bill(&home, running), breaks(Rejection::DayNotEnded)),
+            (bill(&home, day), breaks(Rejection::DayNotSealed { day: number })),
+            (seal, emits(&["DaySealed"])),
+            (bill(&home, day), breaks(Rejection::FrequencyDayNotSealed { day: number })),
+            (publish, emits(&["FrequencyPublished"])),
+        ];
+        network.check(&cases);
+        let delete = by(&[&network.grid.key], DeleteFrequency { period });
+        let correct = crate::metering::CorrectFrequency { period, frequency: hertz(50_000) };
+        let correct = by(&[&network.grid.key], correct);
+        let bill = network.bill(&[&home], day);
+        network.check(&[
+            (network.seal_frequencies(day), emits(&["FrequencyDaySealed"])),
+            (delete, emits(&["FrequencyCorrected"])),
+            (bill.clone(), breaks(Rejection::FrequencyMissing { period: slot })),
+            (correct, emits(&["FrequencyCorrected"])),
+            (bill.clone(), emits(&["Posted", "BillIssued"])),
+            (bill.clone(), breaks(Rejection::DayAlreadyBilled { day: number })),
+        ]);
+        network.state.erase_payloads();
+        network.check(&[(bill, breaks(Rejection::PayloadErased))]);
+    }
+
+    #[test]
+    fn a_receipt_has_room_for_so_many_events() {
+        let mut network = Network::new();
+        let day = network.day(0);
+        let mut homes = network.homes.clone();
+        // A household that draws and sells makes six events; a receipt holds 2,048.
+        while homes.len() < 342 {
+            homes.push(network.home(&format!("prosumer {}", homes.len()), network.north_station));
+        }
+        network.northern_tariff(flat(5_000_000));
+        network.measure_day(day, &homes, reading(200, 100));
+        let all: Vec<&Home> = homes.iter().collect();
+        let (most, one) = all.split_at(341);
+        let whole = network.bill(&all, day);
+        network.check(&[(whole, breaks(Rejection::TooMuchWork { bound: 2_048 }))]);
+        for part in [most, one] {
+            let outcome = network.accept(&network.bill(part, day));
+            assert_eq!(Network::bills(&outcome).len(), part.len());
+        }
+        network.assert_books();
+    }
+}
