@@ -50,7 +50,10 @@ impl Transaction for AssignTariff {
         match self.target {
             AssignmentTarget::UsagePoint(id) => self.assign(state, biller, id),
             AssignmentTarget::Station(station) => {
-                state.station(station)?;
+                let record = state.station(station)?;
+                if biller != record.distributor && biller != record.grid_operator {
+                    return Err(Rejection::NotTheBiller);
+                }
                 for id in state.usage_points_of(station) {
                     if state.usage_point(id)?.biller == biller {
                         self.assign(state, biller, id)?;
@@ -94,5 +97,70 @@ impl AssignTariff {
             first_period: self.first_period,
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (north, south) = (network.north.clone(), network.south.clone());
+        let mine = network.tariff(&north, flat(5_000_000));
+        let theirs = network.tariff(&south, flat(5_000_000));
+        let (now, first) = (network.now(), network.next());
+        let later = first.offset(1).unwrap();
+        let point = |id| AssignmentTarget::UsagePoint(id);
+        let station = |id| AssignmentTarget::Station(id);
+        let (home, far) = (network.homes[0].point, network.far_home.point);
+        let assign = |target, tariff, first_period| {
+            by(&[&north.key], AssignTariff { target, tariff, first_period })
+        };
+        let nowhere = point(UsagePointId::default());
+        let begun = u64::from(now.get());
+        network.check(&[
+            (
+                assign(nowhere.clone(), TariffId::default(), now),
+                breaks(Rejection::TariffStartsInThePast { period: begun }),
+            ),
+            (assign(nowhere.clone(), TariffId::default(), first), breaks(Rejection::TariffUnknown)),
+            (assign(nowhere.clone(), theirs, first), breaks(Rejection::NotThePublisher)),
+            (assign(nowhere, mine, first), breaks(Rejection::UsagePointUnknown)),
+            (assign(point(far), mine, first), breaks(Rejection::NotTheBiller)),
+            (assign(station(StationId::default()), mine, first), breaks(Rejection::StationUnknown)),
+            (assign(station(network.south_station), mine, first), breaks(Rejection::NotTheBiller)),
+            (assign(point(home), mine, later), emits(&["TariffAssigned"])),
+            (assign(point(home), mine, later), KNOWN),
+            (assign(point(home), mine, first), breaks(Rejection::TariffVersionsOutOfOrder)),
+            // The whole station or nothing: one home is assigned for a later period already.
+            (
+                assign(station(network.north_station), mine, first),
+                breaks(Rejection::TariffVersionsOutOfOrder),
+            ),
+            (
+                assign(station(network.north_station), mine, later.offset(1).unwrap()),
+                emits(&["TariffAssigned", "TariffAssigned", "TariffAssigned"]),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_usage_point_has_at_most_256_assignments() {
+        let mut network = Network::new();
+        let north = network.north.clone();
+        let tariff = network.tariff(&north, flat(0));
+        let target = AssignmentTarget::UsagePoint(network.homes[0].point);
+        let assign = |network: &mut Network, number: u32| {
+            let first_period = network.next().offset(number).unwrap();
+            let body = AssignTariff { target: target.clone(), tariff, first_period };
+            network.send(&by(&[&north.key], body)).code
+        };
+        for number in 0..256 {
+            assert_eq!(assign(&mut network, number), 0);
+        }
+        assert_eq!(assign(&mut network, 256), Rejection::TooManyVersions { bound: 256 }.code());
     }
 }
