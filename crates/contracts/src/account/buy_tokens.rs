@@ -119,3 +119,65 @@ pub(super) fn use_reference(
     state.write(key, &context.position);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let buyer = network.homes[0].customer.clone();
+        let suspended = network.admit("second aggregator", &[Role::Aggregator]);
+        network.suspend(suspended.id);
+        network.back(3_000_000);
+        let aggregator = network.aggregator.clone();
+        let body = |aggregator, reference: &str, coin_amount, tokens| BuyTokens {
+            aggregator,
+            reference: reference.parse().unwrap(),
+            coin_amount: MicroCurrency::new(coin_amount),
+            tokens: MicroCurrency::new(tokens),
+        };
+        let bad = |aggregator| by(&[&buyer.key], body(aggregator, "p", 1, 5_000_000));
+        let signed = |reference: &str, coin, tokens| {
+            by(&[&buyer.key, &aggregator.key], body(aggregator.id, reference, coin, tokens))
+        };
+        network.check(&[
+            (by(&[&buyer.key], body(PartyId::default(), "", 1, 1)), WRONG_FIELD),
+            (by(&[&buyer.key], body(PartyId::default(), "p", 0, 1)), WRONG_FIELD),
+            (by(&[&buyer.key], body(PartyId::default(), "p", 1, -1)), WRONG_FIELD),
+            (bad(PartyId::default()), breaks(Rejection::PartyUnknown)),
+            (bad(network.north.id), breaks(Rejection::PartyLacksRole)),
+            (bad(suspended.id), breaks(Rejection::PartyStatusDiffers)),
+            (bad(aggregator.id), breaks(Rejection::CosignatureMissing)),
+            (bad(aggregator.id).sent_by(&aggregator.key), breaks(Rejection::CosignatureMissing)),
+            (
+                by(&[&buyer.key, &suspended.key], body(aggregator.id, "p", 1, 5_000_000)),
+                breaks(Rejection::CosignatureMissing),
+            ),
+            (signed("p", 1, 5_000_000), breaks(Rejection::RateDiffers { tokens_micro: 2 })),
+            (signed("p", 1_000_000, 2_000_000), emits(&["Posted", "TokensBought"])),
+            (signed("p", 1_000_000, 2_000_000), breaks(Rejection::BackingLimitExceeded)),
+            (signed("p", 500_000, 1_000_000), breaks(Rejection::ReferenceUsed)),
+            (signed("q", 500_000, 1_000_000), emits(&["Posted", "TokensBought"])),
+        ]);
+        assert_eq!(network.balance(Account::wallet(buyer.id)), 3_000_000);
+        network.assert_books();
+    }
+
+    #[test]
+    fn a_wallet_has_an_end() {
+        let mut network = Network::new();
+        let buyer = network.homes[0].customer.clone();
+        network.back(i64::MAX);
+        let most = i64::MAX - 1;
+        network.accept(&network.purchase(&buyer, "first", most));
+        // The second aggregator has a limit of its own, the buyer's wallet has none left.
+        network.aggregator = network.admit("second aggregator", &[Role::Aggregator]);
+        network.back(i64::MAX);
+        let second = network.purchase(&buyer, "second", 2);
+        network.check(&[(second, breaks(Rejection::AmountOutOfRange))]);
+        network.assert_books();
+    }
+}

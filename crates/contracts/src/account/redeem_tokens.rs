@@ -69,3 +69,56 @@ impl Transaction for RedeemTokens {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let holder = network.homes[0].customer.clone();
+        network.fund(&holder, 4_000_000);
+        let issuer = network.aggregator.clone();
+        let other = network.admit("second aggregator", &[Role::Aggregator]);
+        let suspended = network.admit("third aggregator", &[Role::Aggregator]);
+        network.suspend(suspended.id);
+        let body = |aggregator, reference: &str, coin_amount, tokens| RedeemTokens {
+            aggregator,
+            reference: reference.parse().unwrap(),
+            coin_amount: MicroCurrency::new(coin_amount),
+            tokens: MicroCurrency::new(tokens),
+        };
+        let bad = |aggregator| by(&[&holder.key], body(aggregator, "p", 1, 5_000_000));
+        let signed = |aggregator: &Member, reference: &str, coin, tokens| {
+            by(&[&holder.key, &aggregator.key], body(aggregator.id, reference, coin, tokens))
+        };
+        network.check(&[
+            (by(&[&holder.key], body(PartyId::default(), "", 1, 1)), WRONG_FIELD),
+            (by(&[&holder.key], body(PartyId::default(), "p", 0, 1)), WRONG_FIELD),
+            (by(&[&holder.key], body(PartyId::default(), "p", 1, 0)), WRONG_FIELD),
+            (bad(PartyId::default()), breaks(Rejection::PartyUnknown)),
+            (bad(network.north.id), breaks(Rejection::PartyLacksRole)),
+            (bad(suspended.id), breaks(Rejection::PartyStatusDiffers)),
+            (bad(other.id), breaks(Rejection::CosignatureMissing)),
+            (bad(other.id).sent_by(&other.key), breaks(Rejection::CosignatureMissing)),
+            (
+                signed(&other, "p", 1, 5_000_000),
+                breaks(Rejection::RateDiffers { tokens_micro: 5_000_000 }),
+            ),
+            (
+                signed(&other, "p", 2_500_000, 5_000_000),
+                breaks(Rejection::InsufficientFunds { balance_micro: 4_000_000 }),
+            ),
+            (
+                signed(&other, "p", 1_000_000, 2_000_000),
+                breaks(Rejection::MoreThanOwed { owed_micro: 0 }),
+            ),
+            (signed(&issuer, "p", 500_000, 1_000_000), emits(&["Posted", "TokensRedeemed"])),
+            (signed(&issuer, "p", 500_000, 1_000_000), breaks(Rejection::ReferenceUsed)),
+            (signed(&issuer, "q", 1_500_000, 3_000_000), emits(&["Posted", "TokensRedeemed"])),
+        ]);
+        assert!(network.state().accounts(None, 10).is_empty(), "all tokens are back");
+    }
+}

@@ -42,3 +42,36 @@ impl Transaction for SetBackingLimit {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let [one, two] = [0, 1].map(|index| network.regulators[index].key.clone());
+        let suspended = network.admit("second aggregator", &[Role::Aggregator]);
+        network.suspend(suspended.id);
+        let body =
+            |aggregator, limit| SetBackingLimit { aggregator, limit: MicroCurrency::new(limit) };
+        let nobody = PartyId::default();
+        network.check(&[
+            (by(&[&one], body(nobody, -1)), WRONG_FIELD),
+            (
+                by(&[&one], body(nobody, 1)),
+                breaks(Rejection::QuorumNotReached { signed: 1, wanted: 2 }),
+            ),
+            (
+                by(&[&one, &network.grid.key], body(nobody, 1)),
+                breaks(Rejection::QuorumNotReached { signed: 1, wanted: 2 }),
+            ),
+            (by(&[&one, &two], body(nobody, 1)), breaks(Rejection::PartyUnknown)),
+            (by(&[&one, &two], body(network.grid.id, 1)), breaks(Rejection::PartyLacksRole)),
+            (by(&[&one, &two], body(suspended.id, 1)), breaks(Rejection::PartyStatusDiffers)),
+            (by(&[&two, &one], body(network.aggregator.id, 1)), emits(&["BackingLimitSet"])),
+        ]);
+        assert_eq!(network.state().backing_limit(network.aggregator.id).get(), 1);
+    }
+}

@@ -203,3 +203,85 @@ fn why_uncharged(charge: &SlotCharge) -> Rejection {
         Rejection::FrequencyMissing { period }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    fn to(target: ChargeTarget, first_period: SettlementPeriod, count: u16) -> ChargeSlots {
+        ChargeSlots { target, first_period, count }
+    }
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (north, south) = (network.north.clone(), network.south.clone());
+        let day = network.day(0);
+        let mut unpriced = network.clone();
+        network.northern_tariff(curve());
+        for network in [&mut network, &mut unpriced] {
+            network.end_day(day);
+            network.accept(&network.submit(
+                &network.homes[0],
+                network.period(day, 0),
+                reading(250, 0),
+            ));
+        }
+        let (first, running) = (network.period(day, 0), network.now());
+        let point = ChargeTarget::UsagePoint;
+        let (home, nowhere) = (network.homes[0].point, UsagePointId::default());
+        let number = u64::from(first.get());
+        let charge = |target, first, count| by(&[&north.key], to(target, first, count));
+        unpriced.check(&[(
+            charge(point(home), first, 1),
+            breaks(Rejection::TariffMissing { period: number }),
+        )]);
+        network.check(&[
+            (charge(point(nowhere), running, 0), WRONG_FIELD),
+            (charge(point(nowhere), running, 101), WRONG_FIELD),
+            (charge(point(nowhere), SettlementPeriod::new(u32::MAX), 1), WRONG_FIELD),
+            (
+                charge(point(nowhere), running, 1),
+                breaks(Rejection::PeriodNotEnded { period: u64::from(running.get()) }),
+            ),
+            (charge(point(nowhere), first, 2), breaks(Rejection::UsagePointUnknown)),
+            (charge(point(home), first, 2).sent_by(&south.key), breaks(Rejection::NotTheBiller)),
+            (
+                charge(point(home), first.offset(1).unwrap(), 1),
+                breaks(Rejection::ReadingMissing { period: number + 1 }),
+            ),
+            (charge(point(home), first, 2), breaks(Rejection::FrequencyMissing { period: number })),
+            (network.publish(first, &[50_000]), emits(&["FrequencyPublished"])),
+            (charge(point(home), first, 1), emits(&["SlotsCharged"])),
+            (charge(point(home), first, 1), KNOWN),
+        ]);
+    }
+
+    #[test]
+    fn a_station_is_charged_as_far_as_values_are_there_and_nothing_is_posted() {
+        let mut network = Network::new();
+        let (north, south) = (network.north.clone(), network.south.clone());
+        network.northern_tariff(curve());
+        let day = network.day(0);
+        let homes = network.homes[..2].to_vec();
+        network.measure_day(day, &homes, reading(250, 50));
+        let first = network.period(day, 0);
+        let station = |id| by(&[&north.key], to(ChargeTarget::Station(id), first, 96));
+        let north_station = network.north_station;
+        network.check(&[
+            (station(StationId::default()), breaks(Rejection::StationUnknown)),
+            (station(north_station).sent_by(&south.key), breaks(Rejection::NotTheBiller)),
+        ]);
+        let outcome = network.accept(&station(north_station));
+        assert_eq!(outcome.event_names(), ["SlotsCharged", "SlotsCharged"]);
+        let Event::SlotsCharged { charged, skipped, import, amount, .. } = outcome.events[0] else {
+            unreachable!("seen above");
+        };
+        // 96 × (250 − 50) Wh × 6.20 per kWh.
+        assert_eq!((charged, skipped, import.get()), (96, 0, 24_000));
+        assert_eq!(amount.get(), 96 * 200 * 6_200_000);
+        assert_eq!(network.accept(&station(north_station)).event_names(), [""; 0]);
+        assert!(network.state().accounts(None, 1).is_empty(), "a charge posts nothing");
+    }
+}

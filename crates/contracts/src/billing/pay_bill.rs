@@ -75,3 +75,45 @@ impl Transaction for PayBill {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (home, other) = (network.homes[0].clone(), network.homes[1].clone());
+        network.northern_tariff(flat(5_000_000));
+        network.fund(&home.customer, 3_000_000_000);
+        let day = network.day(0);
+        network.measure_day(day, std::slice::from_ref(&home), reading(6_250, 0));
+        let mut nowhere = home.clone();
+        nowhere.point = UsagePointId::default();
+        let bill = network.bill(&[&home], day);
+        let pay = |network: &Network, micro| network.pay(&home, micro);
+        network.check(&[
+            (network.pay(&nowhere, 0), WRONG_FIELD),
+            (network.pay(&nowhere, -1), WRONG_FIELD),
+            (
+                network.pay(&nowhere, 9_000_000_000).sent_by(&other.customer.key),
+                breaks(Rejection::UsagePointUnknown),
+            ),
+            (
+                pay(&network, 9_000_000_000).sent_by(&other.customer.key),
+                breaks(Rejection::NotTheCustomer),
+            ),
+            (pay(&network, 9_000_000_000), breaks(Rejection::NothingOpen)),
+            (bill, emits(&["Posted", "BillIssued"])),
+            (
+                pay(&network, 9_000_000_000),
+                breaks(Rejection::InsufficientFunds { balance_micro: 3_000_000_000 }),
+            ),
+            (pay(&network, 1_000_000), emits(&["Posted", "Posted", "BillPaid"])),
+            (pay(&network, 2_999_000_000), emits(&["Posted", "Posted", "BillPaid"])),
+            (pay(&network, 1), breaks(Rejection::NothingOpen)),
+        ]);
+        network.assert_books();
+    }
+}

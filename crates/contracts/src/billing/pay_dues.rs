@@ -46,3 +46,45 @@ impl Transaction for PayDues {
         posting::pay(state, payer, self.creditor, self.amount)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let home = network.homes[0].clone();
+        network.northern_tariff(flat(5_000_000));
+        let day = network.day(0);
+        // 24 kWh at 5 either way: 120 stand open between grid operator and distributor.
+        network.measure_day(day, std::slice::from_ref(&home), reading(250, 250));
+        network.accept(&network.bill(&[&home], day));
+        let grid = network.grid.clone();
+        let pay = |creditor, micro| {
+            by(&[&grid.key], PayDues { creditor, amount: MicroCurrency::new(micro) })
+        };
+        let owed_micro = 120_000_000;
+        let cases = [
+            (pay(PartyId::default(), 0), WRONG_FIELD),
+            (pay(PartyId::default(), 120_000_001), breaks(Rejection::PartyUnknown)),
+            (pay(home.customer.id, 120_000_001), breaks(Rejection::PartyLacksRole)),
+            (pay(network.south.id, 1), breaks(Rejection::MoreThanOwed { owed_micro: 0 })),
+            (pay(network.north.id, 120_000_001), breaks(Rejection::MoreThanOwed { owed_micro })),
+            (
+                pay(network.north.id, 120_000_000),
+                breaks(Rejection::InsufficientFunds { balance_micro: 0 }),
+            ),
+        ];
+        network.check(&cases);
+        network.fund(&grid, 200_000_000);
+        let north = network.north.id;
+        network.check(&[
+            (pay(north, 20_000_000), emits(&["Posted", "Posted"])),
+            (pay(north, 100_000_000), emits(&["Posted", "Posted"])),
+            (pay(north, 1), breaks(Rejection::MoreThanOwed { owed_micro: 0 })),
+        ]);
+        network.assert_books();
+    }
+}

@@ -42,3 +42,40 @@ impl Transaction for WithdrawSlotCharge {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    use crate::billing::{ChargeSlots, ChargeTarget};
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (north, south) = (network.north.clone(), network.south.clone());
+        network.northern_tariff(curve());
+        let day = network.day(0);
+        let home = network.homes[0].clone();
+        network.measure_day(day, std::slice::from_ref(&home), reading(250, 0));
+        let (first, beyond) = (network.period(day, 0), SettlementPeriod::new(u32::MAX));
+        let number = u64::from(first.get());
+        let withdraw =
+            |usage_point, period| by(&[&north.key], WithdrawSlotCharge { usage_point, period });
+        let target = ChargeTarget::UsagePoint(home.point);
+        let charge = by(&[&north.key], ChargeSlots { target, first_period: first, count: 1 });
+        network.check(&[
+            (withdraw(UsagePointId::default(), beyond), breaks(Rejection::UsagePointUnknown)),
+            (withdraw(home.point, beyond).sent_by(&south.key), breaks(Rejection::NotTheBiller)),
+            (
+                withdraw(home.point, beyond),
+                breaks(Rejection::PeriodNotEnded { period: u64::from(u32::MAX) }),
+            ),
+            (withdraw(home.point, first), breaks(Rejection::SlotNotCharged { period: number })),
+            (charge.clone(), emits(&["SlotsCharged"])),
+            (withdraw(home.point, first), emits(&["SlotChargeWithdrawn"])),
+            (withdraw(home.point, first), breaks(Rejection::SlotNotCharged { period: number })),
+            (charge, emits(&["SlotsCharged"])),
+        ]);
+    }
+}

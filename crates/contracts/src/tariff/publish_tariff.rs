@@ -77,3 +77,58 @@ impl Transaction for PublishTariff {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = Network::new();
+        let (north, south) = (network.north.clone(), network.south.clone());
+        let known = network.northern_tariff(flat(5_000_000));
+        let (now, first) = (network.now(), network.next());
+        let later = first.offset(1).unwrap();
+        let version = |tariff, first_period, price| PublishTariff {
+            tariff,
+            name: "rate".parse().unwrap(),
+            first_period,
+            terms: flat(price),
+        };
+        let unknown = Some(TariffId::default());
+        let begun = u64::from(now.get());
+        network.check(&[
+            (by(&[&south.key], version(unknown, now, -1)), WRONG_FIELD),
+            (
+                by(&[&south.key], version(unknown, now, 1)),
+                breaks(Rejection::TariffStartsInThePast { period: begun }),
+            ),
+            (by(&[&south.key], version(unknown, first, 1)), breaks(Rejection::TariffUnknown)),
+            (by(&[&south.key], version(Some(known), first, 1)), breaks(Rejection::NotThePublisher)),
+            (
+                by(&[&north.key], version(Some(known), first, 1)),
+                breaks(Rejection::TariffVersionsOutOfOrder),
+            ),
+            (by(&[&north.key], version(Some(known), later, 1)), emits(&["TariffPublished"])),
+            (by(&[&south.key], version(None, first, 1)), emits(&["TariffPublished"])),
+        ]);
+    }
+
+    #[test]
+    fn a_tariff_has_at_most_256_versions() {
+        let mut network = Network::new();
+        let north = network.north.clone();
+        let tariff = Some(network.northern_tariff(flat(0)));
+        let publish = |network: &mut Network, number: u32| {
+            let first_period = network.next().offset(number).unwrap();
+            let name = "rate".parse().unwrap();
+            let body = PublishTariff { tariff, name, first_period, terms: flat(1) };
+            network.send(&by(&[&north.key], body)).code
+        };
+        for number in 1..256 {
+            assert_eq!(publish(&mut network, number), 0);
+        }
+        assert_eq!(publish(&mut network, 256), Rejection::TooManyVersions { bound: 256 }.code());
+    }
+}
