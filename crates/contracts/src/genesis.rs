@@ -14,6 +14,7 @@ use primitives::merkle::Frontier;
 use primitives::units::{BlockHeight, MicroCurrency, Timestamp};
 use thiserror::Error;
 
+use crate::metering::MAX_SLOTS;
 use crate::rejection::Rejection;
 
 /// Members of the owner's council at most.
@@ -214,6 +215,10 @@ impl Rules {
         )?;
         field(genesis.time.get() <= LATEST_MS, "the genesis lies before the year 10000")?;
         let calendar = Calendar::new(genesis.slot_minutes, genesis.zone.clone())?;
+        field(
+            longest_day(&calendar) <= MAX_SLOTS,
+            "a day of the zone has more slots than one seal holds",
+        )?;
         let ledger_id = genesis.ledger_id();
         field(
             ledger_id.is_demo() == genesis.demo,
@@ -266,7 +271,86 @@ impl Rules {
     }
 }
 
+/// Slots of the longest day: an ordinary one, or one in which the clocks were set back.
+fn longest_day(calendar: &Calendar) -> usize {
+    let slots = |day: LocalDay| usize::from(calendar.periods_of(day).count);
+    let second = |unix: i64| Timestamp::new(unix.unsigned_abs() * 1_000);
+    let changes = calendar.zone().transitions.iter().filter_map(|(start, _)| {
+        let day = calendar.day_of(calendar.period_at(second(*start)).ok()?).ok()?;
+        // A change at midnight may make the day before it the long one.
+        Some(slots(day).max(day.offset(-1).map_or(0, slots)))
+    });
+    let ordinary = 86_400 / calendar.slot_seconds() as usize;
+    changes.fold(ordinary, usize::max)
+}
+
 fn distinct(keys: &[PublicKey]) -> bool {
     let set: std::collections::BTreeSet<_> = keys.iter().collect();
     set.len() == keys.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::{genesis, key, kolkata, madrid};
+
+    fn good() -> Genesis {
+        genesis(kolkata(), LocalDay::from_civil(2025, 6, 1).unwrap())
+    }
+
+    #[test]
+    fn a_genesis_that_is_impossible_founds_nothing() {
+        let cases: &[(&str, fn(&mut Genesis))] = &[
+            ("version 2", |genesis| genesis.version = 2),
+            ("between 1 and", |genesis| genesis.owner.threshold = 0),
+            ("between 1 and", |genesis| genesis.owner.threshold = 4),
+            ("owner key stands twice", |genesis| {
+                let one = genesis.owner.keys[0];
+                genesis.owner.keys = vec![one, one].try_into().unwrap();
+            }),
+            ("6 decimals", |genesis| genesis.currency.minor_unit_decimals = 7),
+            ("capital letters", |genesis| genesis.currency.code = "inr".parse().unwrap()),
+            ("capital letters", |genesis| genesis.currency.code = "IN".parse().unwrap()),
+            ("clock keeper", |genesis| genesis.clock_keeper = None),
+            ("price of a token", |genesis| {
+                genesis.parameters.token_price_micro_coin = MicroCurrency::ZERO;
+            }),
+            ("year 10000", |genesis| genesis.time = Timestamp::new(LATEST_MS + 1)),
+            ("slots of 20 minutes", |genesis| genesis.slot_minutes = 20),
+            ("19800 seconds", |genesis| genesis.slot_minutes = 60),
+            // The clocks of an Antarctic station went back by three hours: 324 slots of 5 minutes.
+            ("more slots than one seal", |genesis| {
+                genesis.slot_minutes = 5;
+                genesis.zone.base_offset_seconds = 39_600;
+                genesis.zone.transitions = vec![(1_267_714_800, 28_800)].try_into().unwrap();
+            }),
+        ];
+        assert!(Rules::new(good()).is_ok());
+        for (words, spoil) in cases {
+            let mut genesis = good();
+            spoil(&mut genesis);
+            let error = Rules::new(genesis).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}, wanted: {words}");
+        }
+    }
+
+    #[test]
+    fn every_slot_length_fits_a_zone_with_summer_time() {
+        for slot_minutes in [5, 15, 30, 60] {
+            let genesis = Genesis { slot_minutes, zone: madrid(), ..good() };
+            assert!(Rules::new(genesis).is_ok(), "{slot_minutes} minutes");
+        }
+    }
+
+    #[test]
+    fn the_id_says_whether_it_is_a_demonstration_and_follows_from_every_field() {
+        let id = good().ledger_id();
+        assert!(id.is_demo());
+        let mut other = good();
+        other.clock_keeper = Some(key("another").public());
+        assert_ne!(other.ledger_id(), id);
+        other.demo = false;
+        assert!(!other.ledger_id().is_demo());
+        assert_eq!(good().header().ledger_id, id);
+    }
 }
