@@ -165,8 +165,8 @@ rejections! {
     105 PartyClosed => "the party is closed";
     /// The sender holds none of the roles that may send this transaction.
     106 SenderNotPermitted => "the sender's role does not permit this transaction";
-    /// A cosigner's key is neither registered nor one that this transaction introduces.
-    107 CosignerUnknown { index } => "cosigner {index} is not registered";
+    // 107 CosignerUnknown: dropped before the first release. An unknown cosigner counts for nothing,
+    // and a signature that is needed and missing is 108 or 109.
     /// A signature that the transaction needs beside the sender's is missing.
     108 CosignatureMissing => "a required countersignature is missing";
     /// Too few of the named body signed.
