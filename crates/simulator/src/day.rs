@@ -2,10 +2,10 @@
 //!
 //! It begins at local midnight of the day before: the owner's council appoints a regulator, the
 //! regulator admits everybody else, stations, usage points and meters are registered, tariffs
-//! published and assigned, first tokens bought ([`founding`]). Then the virtual clock goes from slot
+//! published and assigned, first tokens bought (`founding.rs`). Then the virtual clock goes from slot
 //! to slot: the grid operator publishes each slot's frequency, some meters report at once, their
-//! slots are charged ([`slots`]). After midnight every meter seals its day, bills are issued, paid
-//! and paid out ([`settlement`]). At the end the books must balance ([`books`]).
+//! slots are charged (`slots.rs`). After midnight every meter seals its day, bills are issued, paid
+//! and paid out (`settlement.rs`). At the end the books must balance (`books.rs`).
 //!
 //! Every batch is awaited before the next one is made, and nothing comes from a clock or from
 //! chance: the same plan gives the same blocks.

@@ -1,15 +1,12 @@
 //! The one door through which a day reaches its ledger.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 
 use ledger::{LedgerError, Outcome, Reader, SubmitError, Submitter, View};
 use primitives::envelope::Submission;
 use primitives::identifier::TransactionId;
 use thiserror::Error;
+use tokio::runtime::Handle;
 
 /// Submissions of one [`Desk::submit`] at most.
 pub const MAX_BATCH: usize = 1_000;
@@ -59,20 +56,22 @@ pub enum DeskError {
 pub struct LedgerDesk {
     submitter: Arc<dyn Submitter>,
     reader: Arc<dyn Reader>,
+    runtime: Handle,
 }
 
 impl LedgerDesk {
-    /// A desk at a node's two doors.
+    /// A desk at a node's two doors. It waits for the node's answers on `runtime`, so a day is
+    /// played on a thread of its own or in `spawn_blocking`, never inside of an async task.
     #[must_use]
-    pub fn new(submitter: Arc<dyn Submitter>, reader: Arc<dyn Reader>) -> Self {
-        Self { submitter, reader }
+    pub fn new(submitter: Arc<dyn Submitter>, reader: Arc<dyn Reader>, runtime: Handle) -> Self {
+        Self { submitter, reader, runtime }
     }
 }
 
 impl Desk for LedgerDesk {
     fn submit(&mut self, submissions: Vec<Submission>) -> Result<Vec<Outcome>, DeskError> {
         let ids: Vec<_> = submissions.iter().map(|it| it.transaction.id()).collect();
-        let answers = wait_for(self.submitter.submit(submissions));
+        let answers = self.runtime.block_on(self.submitter.submit(submissions));
         if answers.len() != ids.len() {
             let (answers, submissions) = (answers.len(), ids.len());
             return Err(DeskError::Answers { answers, submissions });
@@ -85,57 +84,12 @@ impl Desk for LedgerDesk {
         // the next block carry the time of a clock that was just advanced, and only then do the same
         // batches always give the same blocks.
         if let Some(highest) = outcomes.iter().map(|outcome| outcome.position.height).max() {
-            wait_for(self.reader.provable(highest));
+            self.runtime.block_on(self.reader.provable(highest));
         }
         Ok(outcomes)
     }
 
     fn view(&mut self) -> Result<View, DeskError> {
         Ok(self.reader.view()?)
-    }
-}
-
-/// Runs a future to its end on this thread, which sleeps while nothing happens.
-///
-/// The node's answers come from its own threads; nothing here needs a runtime.
-fn wait_for<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(answer) => return answer,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Ready only when polled after a wake from another thread.
-    #[test]
-    fn a_future_that_another_thread_completes_is_waited_for() {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let mut asked = false;
-        let future = std::future::poll_fn(move |context: &mut Context<'_>| {
-            if !asked {
-                asked = true;
-                let (waker, sender) = (context.waker().clone(), sender.clone());
-                thread::spawn(move || {
-                    sender.send(7).expect("the receiver waits");
-                    waker.wake();
-                });
-            }
-            receiver.try_recv().map_or(Poll::Pending, Poll::Ready)
-        });
-        assert_eq!(wait_for(future), 7);
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! The real values are no Gaussian: their middle is narrow and their tails are long. A Gaussian
 //! autoregressive series of deviation 1 is therefore made first, and each of its values is carried
-//! to a frequency along [`QUANTILES`], which lies through the quantiles of the real days. That
+//! to a frequency along `QUANTILES`, which lies through the quantiles of the real days. That
 //! mapping weakens the correlation a little; the coefficients (Yule–Walker for 0.684, 0.443, 0.262)
 //! make up for it.
 //!

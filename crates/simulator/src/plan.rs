@@ -16,14 +16,14 @@ pub const SLOT_MINUTES: u8 = 15;
 /// Slots of every day: the zone never changes its clocks.
 pub const SLOTS: u16 = 96;
 /// The most homes that one day is played with.
-pub const MAX_HOMES: u32 = 20_000;
+pub const MAX_HOMES: u32 = 100_000;
 
 /// The plan of one day. The same plan gives the same blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayPlan {
     /// The local day, in the grid's zone.
     pub day: LocalDay,
-    /// Homes with profiles of the SimBench extract, 1..=20,000; one more customer comes on top, who
+    /// Homes with profiles of the SimBench extract, 1..=100,000; one more customer comes on top, who
     /// draws exactly 500 kWh on a flat rate.
     pub homes: u32,
     /// Of which keys, generated frequency and shifts of repeated profiles are made.

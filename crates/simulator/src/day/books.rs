@@ -122,7 +122,7 @@ fn totals(rows: &[BillRow], kind: UsagePointKind) -> Result<Totals, OutOfRange> 
         paid: MicroCurrency::sum(rows().map(|row| row.paid.max(MicroCurrency::ZERO)))?,
         paid_out: MicroCurrency::sum(negative().map(|row| row.paid))?.checked_neg()?,
         open: MicroCurrency::sum(rows().map(|row| row.open))?,
-        negative_bills: u32::try_from(negative().count()).expect("at most 20,001 homes"),
+        negative_bills: u32::try_from(negative().count()).expect("at most MAX_HOMES and one more"),
     })
 }
 

@@ -52,11 +52,11 @@ pub(super) fn found(stage: &mut Stage<'_>) -> Result<Network, DayError> {
     let mut network = admit_organisations(stage, &mut admission)?;
     register_stations(stage, &mut network)?;
     admit_homes(stage, &mut admission, &mut network)?;
-    let (last, homes) = (network.homes.len() - 1, 0..network.homes.len() - 1);
 
     // The curve is assigned station by station, to all homes that hang below it by now. The customer
     // on the flat rate is connected after that and gets a tariff of its own.
-    connect_homes(stage, &mut network, homes)?;
+    let last = network.homes.len() - 1;
+    connect_homes(stage, &mut network, 0..last)?;
     connect_boundaries(stage, &mut network)?;
     publish_curve(stage, &mut network)?;
     connect_homes(stage, &mut network, last..last + 1)?;
@@ -267,9 +267,9 @@ fn flat_rate_profile() -> Profile {
 
 /// What flows through a station's boundary: the sum of its homes, in or out in each slot.
 fn boundary_readings(homes: &[Home], station: usize) -> Vec<Reading> {
-    let below = || homes.iter().filter(|home| home.point.station == station);
+    let below: Vec<_> = homes.iter().filter(|home| home.point.station == station).collect();
     let sum = |slot: usize, value: fn(&Reading) -> u64| -> u64 {
-        below().map(|home| value(&home.point.readings[slot])).sum()
+        below.iter().map(|home| value(&home.point.readings[slot])).sum()
     };
     (0..SLOTS_PER_DAY)
         .map(|slot| {
@@ -314,7 +314,7 @@ fn connect_homes(
 
 /// The grid operator does the same at the stations' boundaries, where the distributor is customer.
 fn connect_boundaries(stage: &mut Stage<'_>, network: &mut Network) -> Result<(), DayError> {
-    let homes = i64::try_from(network.homes.len()).expect("at most 20,001");
+    let homes = i64::try_from(network.homes.len()).expect("at most MAX_HOMES and one more");
     let grid_operator = &mut network.grid_operator.signer;
     let mut points = Vec::with_capacity(network.stations.len());
     for station in &mut network.stations {

@@ -115,18 +115,19 @@ pub(super) fn pay_bills(
     let usage_point = network.flat_rate_home().point.usage_point;
     let total = open_amount(stage, usage_point)?;
     let last = network.homes.len() - 1;
+    let minor_unit = stage.rules.minor_unit_micro();
     let part = |home: usize, open: MicroCurrency| {
         if home == last {
-            Ok(FIRST_PAYMENT.min(open))
+            FIRST_PAYMENT.min(open)
         } else if home.is_multiple_of(IN_PARTS) {
-            half(open)
+            half(open, minor_unit)
         } else {
-            Ok(open)
+            open
         }
     };
     pay_homes(stage, network, "pay bills, whole or in part", &part)?;
     let open_after_first = open_amount(stage, usage_point)?;
-    pay_homes(stage, network, "pay the rest of the bills", &|_, open| Ok(open))?;
+    pay_homes(stage, network, "pay the rest of the bills", &|_, open| open)?;
     let open_after_second = open_amount(stage, usage_point)?;
     pay_boundaries(stage, network)?;
     Ok(FixedPoint {
@@ -139,9 +140,10 @@ pub(super) fn pay_bills(
     })
 }
 
-/// Half of an amount, rounded down to whole micro; the second payment takes the rest.
-fn half(amount: MicroCurrency) -> Result<MicroCurrency, DayError> {
-    Ok(MicroCurrency::new(amount.get() / 2))
+/// Half of a positive amount, rounded down to whole minor units; the second payment takes the rest.
+const fn half(amount: MicroCurrency, minor_unit_micro: i64) -> MicroCurrency {
+    let halves = amount.get() / (2 * minor_unit_micro);
+    MicroCurrency::new(halves * minor_unit_micro)
 }
 
 /// Each home with an open bill pays the part of it that `part` tells.
@@ -149,13 +151,13 @@ fn pay_homes(
     stage: &mut Stage<'_>,
     network: &mut Network,
     step: &'static str,
-    part: &dyn Fn(usize, MicroCurrency) -> Result<MicroCurrency, DayError>,
+    part: &dyn Fn(usize, MicroCurrency) -> MicroCurrency,
 ) -> Result<(), DayError> {
     let points: Vec<_> = network.homes.iter().map(|home| home.point.usage_point).collect();
     let open = open_amounts(stage, &points)?;
     let mut due = Vec::new();
     for (index, open) in open.into_iter().enumerate() {
-        let amount = if open > MicroCurrency::ZERO { part(index, open)? } else { open };
+        let amount = if open > MicroCurrency::ZERO { part(index, open) } else { open };
         if amount > MicroCurrency::ZERO {
             due.push((index, amount));
         }

@@ -91,10 +91,11 @@ fn charge(
             .filter(|home| home.point.station == index)
             .map(|home| home.point.usage_point)
             .collect();
+        if reporting.is_empty() {
+            continue;
+        }
         let homes = network.homes.iter().filter(|home| home.point.station == index).count();
-        let targets: Vec<ChargeTarget> = if reporting.is_empty() {
-            Vec::new()
-        } else if homes <= BULK_HOMES {
+        let targets = if homes <= BULK_HOMES {
             vec![ChargeTarget::Station(station.id)]
         } else {
             reporting.into_iter().map(ChargeTarget::UsagePoint).collect()
