@@ -2,7 +2,11 @@
 //!
 //! The cases of a single transaction stand at the bottom of its own file.
 
+mod golden;
 pub mod kit;
+mod published;
+mod sample;
+mod stranger;
 
 use kit::Network;
 

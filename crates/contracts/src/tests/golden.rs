@@ -1,0 +1,209 @@
+//! Golden files: the bytes of every transaction, event and key of the state, and the list of rules.
+//!
+//! A changed line is a breaking change of what goes over the wire or into the state root.
+//! `cargo xtask golden` writes the files anew; its diff is what a reviewer approves.
+
+use std::fmt::Write as _;
+
+use primitives::codec::{decode, encode};
+use primitives::identifier::{BillId, KeyAddress, PartyId, StationId, TariffId, UsagePointId};
+
+use super::kit::golden::{compare, hex};
+use super::kit::{Network, by, flat};
+use super::sample::{draft, event, stage};
+use crate::account::Account;
+use crate::registry::Role;
+use crate::tariff::{
+    ExportRule, FrequencyCurve, PriceRule, PublishTariff, TariffTerms, frequency_curve,
+};
+use crate::transaction::{Body, TABLE};
+use crate::{Event, Malformed, Rejection, state_key};
+
+#[test]
+fn golden_transactions() {
+    let mut text = String::new();
+    let mut line = |name: &str, body: &Body| {
+        let bytes = body.encode();
+        assert_eq!(Body::decode(body.kind(), &bytes).as_ref(), Ok(body));
+        writeln!(text, "{} {name} = {}", body.kind(), hex(&bytes)).unwrap();
+    };
+    for entry in TABLE {
+        line(entry.name, &draft(entry.name, &mut stage()).body);
+    }
+    for (name, body) in tariffs() {
+        line(name, &body);
+    }
+    compare("transactions.txt", &text);
+}
+
+/// What travels beside a transaction is hashed into it, so its bytes are pinned as well.
+#[test]
+fn golden_payloads() {
+    let mut text = String::new();
+    for entry in TABLE {
+        let payload = draft(entry.name, &mut stage()).payload;
+        if !payload.is_empty() {
+            writeln!(text, "{} {} = {}", entry.kind, entry.name, hex(&payload)).unwrap();
+        }
+    }
+    compare("payloads.txt", &text);
+}
+
+/// A tariff of each shape of price and export rule.
+fn tariffs() -> Vec<(&'static str, Body)> {
+    let network = Network::new();
+    let curve = |interpolation, rounding| {
+        let vector = FrequencyCurve::deviation_vector_2019(
+            primitives::units::MicroPerKilowattHour::new(6_200_000),
+        );
+        PriceRule::FrequencyLinked(FrequencyCurve { interpolation, rounding, ..vector.unwrap() })
+    };
+    use frequency_curve::{FrequencyRounding, Interpolation};
+    let stepped = curve(Interpolation::Step, FrequencyRounding::HalfEven);
+    let linear = curve(Interpolation::Linear, FrequencyRounding::HalfUp);
+    let publish = |import: PriceRule, export| {
+        let terms = TariffTerms { import, export };
+        let name = "rate".parse().unwrap();
+        Body::from(PublishTariff { tariff: None, name, first_period: network.now(), terms })
+    };
+    vec![
+        ("PublishTariff flat", publish(flat(5_000_000).import, ExportRule::NotCredited)),
+        ("PublishTariff linear", publish(linear, ExportRule::SameAsImport)),
+        ("PublishTariff stepped", publish(stepped.clone(), ExportRule::Separate(stepped))),
+    ]
+}
+
+#[test]
+fn golden_events() {
+    let mut text = String::new();
+    for (number, name) in Event::NAMES.iter().enumerate() {
+        let event = event(name);
+        assert_eq!(event.name(), *name);
+        let bytes = encode(&event);
+        assert_eq!(usize::from(bytes[0]), number, "the order of the list is the wire number");
+        assert_eq!(decode::<Event>(&bytes), Ok(event));
+        writeln!(text, "{number} {name} = {}", hex(&bytes)).unwrap();
+    }
+    compare("events.txt", &text);
+}
+
+#[test]
+fn golden_keys() {
+    let address = KeyAddress::new([1; 32]);
+    let (party, other) = (PartyId::new([2; 32]), PartyId::new([3; 32]));
+    let (station, point) = (StationId::new([4; 16]), UsagePointId::new([5; 16]));
+    let (tariff, bill) = (TariffId::new([6; 16]), BillId::new([7; 16]));
+    let day = "2025-06-01".parse().unwrap();
+    let before_1970 = primitives::calendar::LocalDay::MIN;
+    let keys = [
+        ("key_record", state_key::key_record(&address)),
+        ("sequence_window", state_key::sequence_window(&address)),
+        ("party", state_key::party(&party)),
+        ("parties", state_key::parties()),
+        ("census", state_key::census()),
+        ("label of a station", state_key::label(None, "north")),
+        ("label of a usage point", state_key::label(Some(&station), "home 1")),
+        ("station", state_key::station(&station)),
+        ("stations", state_key::stations()),
+        ("usage_point", state_key::usage_point(&point)),
+        ("usage_points", state_key::usage_points()),
+        ("station_member", state_key::station_member(&station, &point)),
+        ("station_members", state_key::station_members(&station)),
+        ("slot_reading", state_key::slot_reading(&point, day, 95)),
+        ("slot_readings", state_key::slot_readings(&point, day)),
+        ("metered_day", state_key::metered_day(&point, day)),
+        ("metered_day before 1970", state_key::metered_day(&point, before_1970)),
+        ("metered_days", state_key::metered_days(&point)),
+        ("frequency_day", state_key::frequency_day(day)),
+        ("frequency_days", state_key::frequency_days()),
+        ("tariff", state_key::tariff(&tariff)),
+        ("tariffs", state_key::tariffs()),
+        ("tariff_version", state_key::tariff_version(&tariff, 2)),
+        ("tariff_assignments", state_key::tariff_assignments(&point)),
+        ("bill", state_key::bill(&bill)),
+        ("bills", state_key::bills()),
+        ("bill_state", state_key::bill_state(&bill)),
+        ("open_bill", state_key::open_bill(&point, 3)),
+        ("open_bills", state_key::open_bills(&point)),
+        ("billing_account", state_key::billing_account(&point)),
+        ("balance of a wallet", state_key::balance(&Account::wallet(party))),
+        ("balance of an issuing account", state_key::balance(&Account::issuing(party))),
+        ("balance of dues", state_key::balance(&Account::dues(party, other))),
+        ("balances_of", state_key::balances_of(&party)),
+        ("balances", state_key::balances()),
+        ("backing_limit", state_key::backing_limit(&party)),
+        ("payment_reference", state_key::payment_reference("invoice 1")),
+        ("virtual_clock", state_key::virtual_clock()),
+    ];
+    // Every function of the file is here, none is forgotten.
+    for function in include_str!("../state_key.rs").lines() {
+        let Some(function) = function.strip_prefix("pub fn ") else { continue };
+        let name = function.split('(').next().unwrap();
+        let pinned = |(line, _): &(&str, Vec<u8>)| line.split(' ').next() == Some(name);
+        assert!(keys.iter().any(pinned), "{name} is not pinned");
+    }
+    let mut text = String::new();
+    for (name, key) in &keys {
+        writeln!(text, "{name} = {}", hex(key)).unwrap();
+    }
+    compare("keys.txt", &text);
+    assert!(state_key::metered_day(&point, before_1970) < state_key::metered_day(&point, day));
+}
+
+#[test]
+fn golden_rejections() {
+    let mut text = String::new();
+    for (code, name) in Malformed::ALL {
+        assert!((1..100).contains(code));
+        writeln!(text, "{code} {name}").unwrap();
+    }
+    for (code, name, _) in Rejection::ALL {
+        assert!(*code >= 100, "{name}");
+        writeln!(text, "{code} {name}").unwrap();
+    }
+    let codes: Vec<u16> = Rejection::ALL
+        .iter()
+        .map(|(code, ..)| *code)
+        .chain(Malformed::ALL.iter().map(|m| m.0))
+        .collect();
+    let mut unique = codes.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), codes.len(), "a number stands twice");
+    compare("rejections.txt", &text);
+}
+
+/// What the state keeps, once of each kind: a changed shape of a value changes the state root too.
+#[test]
+fn golden_values_of_the_state() {
+    let mut network = stage();
+    let home = network.homes[0].clone();
+    network.accept(&network.bill(&[&home], network.day(0)));
+    network.accept(&network.pay(&home, 1_000_000));
+    let day = network.day(0);
+    let open = network.homes[2].clone();
+    network.accept(&network.submit(&open, network.period(day, 0), super::kit::reading(1, 2)));
+    let keeper = network.clock_keeper.clone();
+    let to = network.time.plus_milliseconds(1).unwrap();
+    network.accept(&by(&[&keeper], crate::governance::AdvanceClock { to }));
+    assert_eq!(
+        network.state().party(network.north.id).unwrap().roles.as_slice(),
+        [Role::Distributor]
+    );
+    let mut text = String::new();
+    let mut last = 0;
+    for (key, value) in &network.state.entries {
+        if key[0] != last {
+            last = key[0];
+            writeln!(text, "{} {} = {}", char::from(last), hex(&key[1..]), hex(value)).unwrap();
+        }
+    }
+    let tags: Vec<u8> = text.lines().map(|line| line.as_bytes()[0]).collect();
+    let table = include_str!("../state_key.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `").map(|rest| rest.as_bytes()[0]));
+    let mut listed: Vec<u8> = table.collect();
+    listed.sort_unstable();
+    assert_eq!(tags, listed, "every tag of the table of keys is written by this network");
+    compare("state_values.txt", &text);
+}

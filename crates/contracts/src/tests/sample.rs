@@ -1,0 +1,281 @@
+//! One draft of every transaction in the table that acts when its right sender sends it, and one
+//! event of every kind.
+//!
+//! A new line of the table without a sample fails the tests that walk over the table.
+
+use primitives::calendar::{BillingPeriod, SettlementPeriod};
+use primitives::hash::Hash;
+use primitives::identifier::{BillId, KeyAddress, PartyId, StationId, TariffId, UsagePointId};
+use primitives::units::{MicroCurrency, MilliMicro, Timestamp, WattHours, Watts};
+
+use super::kit::{Draft, Home, Network, by, curve, flat, hertz, key, reading};
+use crate::Event;
+use crate::account::{Account, RedeemTokens, SetBackingLimit};
+use crate::billing::{
+    BillIssued, ChargeSlots, ChargeTarget, PayDues, PayOutBill, WithdrawSlotCharge, bill_id,
+};
+use crate::governance::AdvanceClock;
+use crate::metering::{CorrectFrequency, DeleteFrequency};
+use crate::registry::*;
+use crate::tariff::{AssignTariff, AssignmentTarget, PublishTariff};
+
+/// The network in which every sample acts: one day measured, three tariffs, money in the wallets.
+/// The first home draws, the second sells, the third has its day unsealed.
+pub fn stage() -> Network {
+    let mut network = Network::new();
+    network.northern_tariff(curve());
+    let (first, second) = (network.homes[0].clone(), network.homes[1].clone());
+    for member in [first.customer.clone(), second.customer.clone(), network.grid.clone()] {
+        network.fund(&member, 1_000_000_000);
+    }
+    let day = network.day(0);
+    network.measure_day(day, std::slice::from_ref(&first), reading(250, 50));
+    let seal = network.seal(&second, day, &network.even_day(day, reading(0, 250)));
+    network.accept(&seal);
+    let (homes, aggregator) = (network.homes.clone(), network.aggregator.id);
+    for home in &homes {
+        network.authorize_gateway(home, Some(aggregator));
+    }
+    network
+}
+
+/// A draft of the named transaction, signed by its right sender; `network` becomes ready for it.
+pub fn draft(name: &str, network: &mut Network) -> Draft {
+    let day = network.day(0);
+    let period = network.period(day, 8);
+    let first_period = network.next();
+    let (home, seller, open_home) =
+        (network.homes[0].clone(), network.homes[1].clone(), network.homes[2].clone());
+    let (grid, north) = (network.grid.key.clone(), network.north.key.clone());
+    let regulator = network.regulators[0].key.clone();
+    let second_regulator = network.regulators[1].key.clone();
+    let owners = [network.owner[0].clone(), network.owner[1].clone()];
+    let customer = home.customer.clone();
+    let fresh = key("fresh");
+    let party = open_home.customer.id;
+    match name {
+        "AppointRegulator" => by(
+            &[&owners[0], &owners[1], &fresh],
+            AppointRegulator {
+                alias: "regulator 4".parse().unwrap(),
+                key: fresh.public(),
+                encryption_key: [7; 32],
+            },
+        ),
+        "RemoveRegulator" => {
+            by(&[&owners[0], &owners[1]], RemoveRegulator { party: network.regulators[2].id })
+        }
+        "RegisterParty" => by(
+            &[&regulator, &fresh, &network.provider.key],
+            network.registration("fresh", &[Role::Producer, Role::Consumer]),
+        ),
+        "GrantRole" => by(&[&regulator], GrantRole { party, role: Role::Aggregator }),
+        "RevokeRole" => by(&[&regulator], RevokeRole { party, role: Role::Producer }),
+        "SuspendParty" => by(&[&regulator], SuspendParty { party }),
+        "ReinstateParty" => {
+            network.suspend(party);
+            by(&[&regulator], ReinstateParty { party })
+        }
+        "CloseParty" => by(&[&regulator], CloseParty { party }),
+        "AddKey" => by(&[&customer.key, &fresh], AddKey { key: fresh.public() }),
+        "RevokeKey" => {
+            let body = AddKey { key: fresh.public() };
+            network.accept(&by(&[&customer.key, &fresh], body));
+            by(&[&customer.key], RevokeKey { key: fresh.public().address() })
+        }
+        "RecoverKey" => by(
+            &[&regulator, &second_regulator, &network.regulators[2].key, &fresh],
+            RecoverKey { party, key: fresh.public() },
+        ),
+        "RegisterStation" => by(
+            &[&grid],
+            RegisterStation { label: "east".parse().unwrap(), distributor: network.south.id },
+        ),
+        "RegisterUsagePoint" => by(
+            &[&north],
+            RegisterUsagePoint {
+                label: "home 4".parse().unwrap(),
+                station: network.north_station,
+                kind: UsagePointKind::Household,
+                customer: customer.id,
+                connection_limit: Watts::new(5_000),
+            },
+        ),
+        "InstallMeter" => {
+            by(&[&north, &fresh], InstallMeter { usage_point: home.point, meter: fresh.public() })
+        }
+        "AuthorizeGateway" => by(
+            &[&north],
+            AuthorizeGateway {
+                usage_points: vec![home.point].try_into().unwrap(),
+                gateway: Some(network.aggregator.id),
+            },
+        ),
+        "SubmitReading" => network.submit(&open_home, period, reading(250, 50)),
+        "SealDay" => network.seal(&open_home, day, &network.even_day(day, reading(100, 0))),
+        "CorrectReading" => network.correct(&home, period, reading(300, 50)),
+        "SealGatewayBatch" => {
+            let values = network.even_day(day, reading(100, 0));
+            network.gateway_batch(&network.aggregator, day, &[(&open_home, values)])
+        }
+        "PublishFrequency" => {
+            network.end_day(network.day(1));
+            network.publish(network.period(network.day(1), 0), &[49_990, 50_010])
+        }
+        "CorrectFrequency" => by(&[&grid], CorrectFrequency { period, frequency: hertz(49_880) }),
+        "DeleteFrequency" => by(&[&grid], DeleteFrequency { period }),
+        "SealFrequencyDay" => {
+            let next = network.day(1);
+            network.end_day(next);
+            network.accept(&network.publish(network.period(next, 0), &[50_000; 96]));
+            network.seal_frequencies(next)
+        }
+        "PublishTariff" => {
+            let tariff = Some(network.state().tariff_assignments(home.point)[0].1);
+            let name = "curve".parse().unwrap();
+            by(&[&north], PublishTariff { tariff, name, first_period, terms: flat(5_000_000) })
+        }
+        "AssignTariff" => {
+            let tariff = network.state().tariff_assignments(home.point)[0].1;
+            let target = AssignmentTarget::UsagePoint(home.point);
+            by(&[&north], AssignTariff { target, tariff, first_period })
+        }
+        "ChargeSlots" => by(&[&north], charge(&home, period)),
+        "WithdrawSlotCharge" => {
+            network.accept(&by(&[&north], charge(&home, period)));
+            by(&[&north], WithdrawSlotCharge { usage_point: home.point, period })
+        }
+        "IssueBill" => network.bill(&[&home], day),
+        "PayBill" => {
+            network.accept(&network.bill(&[&home], day));
+            network.pay(&home, 1_000_000)
+        }
+        "PayOutBill" => {
+            network.accept(&network.bill(&[&seller], day));
+            let bill = bill_id(seller.point, BillingPeriod::Day { day }, 1);
+            by(&[&grid], PayOutBill { bill })
+        }
+        "PayDues" => {
+            network.accept(&network.bill(&[&home], day));
+            let amount = MicroCurrency::new(1_000_000);
+            by(&[&grid], PayDues { creditor: network.north.id, amount })
+        }
+        "BuyTokens" => network.purchase(&customer, "invoice 1", 2_000_000),
+        "RedeemTokens" => by(
+            &[&customer.key, &network.aggregator.key],
+            RedeemTokens {
+                aggregator: network.aggregator.id,
+                reference: "invoice 2".parse().unwrap(),
+                coin_amount: MicroCurrency::new(500_000),
+                tokens: MicroCurrency::new(1_000_000),
+            },
+        ),
+        "SetBackingLimit" => by(
+            &[&regulator, &second_regulator, &network.regulators[2].key],
+            SetBackingLimit {
+                aggregator: network.aggregator.id,
+                limit: MicroCurrency::new(1_000_000),
+            },
+        ),
+        "AdvanceClock" => by(
+            &[&network.clock_keeper],
+            AdvanceClock { to: network.time.plus_milliseconds(900_000).unwrap() },
+        ),
+        other => panic!("{other} has no sample: add one here"),
+    }
+}
+
+fn charge(home: &Home, first_period: SettlementPeriod) -> ChargeSlots {
+    ChargeSlots { target: ChargeTarget::UsagePoint(home.point), first_period, count: 2 }
+}
+
+/// A made-up event of each kind.
+pub fn event(name: &str) -> Event {
+    let party = PartyId::new([1; 32]);
+    let other = PartyId::new([2; 32]);
+    let key = KeyAddress::new([3; 32]);
+    let usage_point = UsagePointId::new([4; 16]);
+    let (station, tariff) = (StationId::new([5; 16]), TariffId::new([6; 16]));
+    let bill = BillId::new([7; 16]);
+    let root = Hash::new([8; 32]);
+    let period = SettlementPeriod::new(1_943_018);
+    let day = "2025-06-01".parse().unwrap();
+    let micro = MicroCurrency::new;
+    match name {
+        "AlreadyRecorded" => Event::AlreadyRecorded {},
+        "Rejected" => Event::Rejected { numbers: vec![1, 2].try_into().unwrap() },
+        "PartyRegistered" => Event::PartyRegistered { party },
+        "RoleGranted" => Event::RoleGranted { party, role: Role::Distributor },
+        "RoleRevoked" => Event::RoleRevoked { party, role: Role::Consumer },
+        "PartyStatusChanged" => Event::PartyStatusChanged { party, status: PartyStatus::Suspended },
+        "KeyAdded" => {
+            Event::KeyAdded { party, key, active_from: Timestamp::new(1_748_716_200_000) }
+        }
+        "KeyRevoked" => Event::KeyRevoked { key },
+        "StationRegistered" => Event::StationRegistered { station },
+        "UsagePointRegistered" => Event::UsagePointRegistered { usage_point },
+        "MeterInstalled" => Event::MeterInstalled { usage_point, meter: key },
+        "GatewayAuthorized" => Event::GatewayAuthorized { usage_point, gateway: Some(party) },
+        "ReadingSubmitted" => Event::ReadingSubmitted { usage_point, period },
+        "DaySealed" => Event::DaySealed { usage_point, day, day_root: root, revision: 1 },
+        "ReadingCorrected" => Event::ReadingCorrected { usage_point, period, revision: 2 },
+        "FrequencyPublished" => Event::FrequencyPublished { first_period: period, count: 96 },
+        "FrequencyCorrected" => Event::FrequencyCorrected {
+            period,
+            before: Some(hertz(50_000)),
+            after: None,
+            revision: 1,
+        },
+        "FrequencyDaySealed" => Event::FrequencyDaySealed { day, day_root: root },
+        "TariffPublished" => Event::TariffPublished { tariff, version: 1, first_period: period },
+        "TariffAssigned" => Event::TariffAssigned { usage_point, tariff, first_period: period },
+        "SlotsCharged" => Event::SlotsCharged {
+            usage_point,
+            first_period: period,
+            charged: 95,
+            skipped: 1,
+            import: WattHours::new(24_000),
+            export: WattHours::new(0),
+            amount: MilliMicro::new(-148_800_000_000),
+        },
+        "SlotChargeWithdrawn" => Event::SlotChargeWithdrawn { usage_point, period },
+        "BillIssued" => Event::BillIssued(BillIssued {
+            bill,
+            usage_point,
+            number: 1,
+            period: BillingPeriod::Month { year: 2025, month: 6 },
+            revision: 1,
+            total: micro(-2_500_000_000),
+            bill_hash: root,
+            readings_root: root,
+            frequency_root: root,
+            tariff_hash: root,
+        }),
+        "BillRefused" => {
+            Event::BillRefused { usage_point, period: BillingPeriod::Day { day }, code: 214 }
+        }
+        "BillPaid" => Event::BillPaid { bill, amount: micro(2_000_000), open: micro(500_000) },
+        "CreditChanged" => Event::CreditChanged { usage_point, credit: micro(1) },
+        "BillPaidOut" => Event::BillPaidOut { bill, amount: micro(2) },
+        "Posted" => Event::Posted {
+            debit: Account::dues(party, other),
+            credit: Account::wallet(other),
+            amount: micro(3),
+        },
+        "TokensBought" => Event::TokensBought {
+            buyer: party,
+            aggregator: other,
+            coin_amount: micro(1),
+            tokens: micro(2),
+        },
+        "TokensRedeemed" => Event::TokensRedeemed {
+            holder: party,
+            aggregator: other,
+            coin_amount: micro(1),
+            tokens: micro(2),
+        },
+        "BackingLimitSet" => Event::BackingLimitSet { aggregator: other, limit: micro(4) },
+        "ClockAdvanced" => Event::ClockAdvanced { to: Timestamp::new(1_748_716_200_000) },
+        other => panic!("{other} has no sample: add one here"),
+    }
+}

@@ -1,0 +1,212 @@
+//! Every transaction of the table, sent by everybody who should not.
+//!
+//! Each forerunner of this network failed here: anyone marked deliveries, set rates, changed data.
+//! The walk over `TABLE` makes a new transaction without a sample or without a line in
+//! [`WRONG_INDIVIDUAL`] fail.
+
+use super::kit::{
+    Draft, Expected, Member, Network, WRONG_ENCODING, WRONG_PAYLOAD, by, key, name_of,
+};
+use super::sample::{draft, stage};
+use crate::Rejection;
+use crate::registry::{AddKey, CloseParty, InstallMeter, RevokeKey, Role};
+use crate::state_key;
+use crate::transaction::{Entry, TABLE, Who};
+
+/// What happens when the sender holds a role that may send the transaction but is not the one whom
+/// it is about: another distributor, another meter, another customer. "acted": the transaction is
+/// about its sender only, or everybody of the role may send it.
+const WRONG_INDIVIDUAL: &[(&str, &str)] = &[
+    // A key of the council cosigned, so a third one of the council is as right as the first.
+    ("AppointRegulator", "acted"),
+    ("RemoveRegulator", "acted"),
+    ("RegisterParty", "acted"),
+    ("GrantRole", "acted"),
+    ("RevokeRole", "acted"),
+    ("SuspendParty", "acted"),
+    ("ReinstateParty", "acted"),
+    ("CloseParty", "acted"),
+    ("AddKey", "acted"),
+    ("RevokeKey", "KeyNotOfParty"),
+    ("RecoverKey", "acted"),
+    ("RegisterStation", "acted"),
+    ("RegisterUsagePoint", "NotTheDistributor"),
+    ("InstallMeter", "NotTheDistributor"),
+    ("AuthorizeGateway", "NotTheDistributor"),
+    ("SubmitReading", "SenderIsNotTheMeter"),
+    ("SealDay", "SenderIsNotTheMeter"),
+    ("CorrectReading", "SenderIsNotTheMeter"),
+    ("SealGatewayBatch", "NotTheGateway"),
+    ("PublishFrequency", "acted"),
+    ("CorrectFrequency", "acted"),
+    ("DeleteFrequency", "acted"),
+    ("SealFrequencyDay", "acted"),
+    ("PublishTariff", "NotThePublisher"),
+    ("AssignTariff", "NotThePublisher"),
+    ("ChargeSlots", "NotTheBiller"),
+    ("WithdrawSlotCharge", "NotTheBiller"),
+    ("IssueBill", "NotTheBiller"),
+    ("PayBill", "NotTheCustomer"),
+    ("PayOutBill", "NotTheBiller"),
+    ("PayDues", "MoreThanOwed"),
+    ("BuyTokens", "acted"),
+    ("RedeemTokens", "InsufficientFunds"),
+    ("SetBackingLimit", "acted"),
+    ("AdvanceClock", "acted"),
+];
+
+/// The stage with strangers of every kind.
+struct Strangers {
+    network: Network,
+    unknown: Member,
+    revoked: Member,
+    suspended: Member,
+    closed: Member,
+    /// One for each role.
+    single: Vec<(Role, Member)>,
+}
+
+fn strangers() -> Strangers {
+    let mut network = stage();
+    let regulator = network.regulators[0].key.clone();
+    let everything: Vec<Role> =
+        Role::ALL.iter().copied().filter(|role| *role != Role::Regulator).collect();
+    let mut single = Vec::new();
+    for role in &everything {
+        single.push((*role, network.admit(&format!("single {role:?}"), &[*role])));
+    }
+    single.push((Role::Regulator, network.appoint("another regulator")));
+    let suspended = network.admit("suspended", &everything);
+    network.suspend(suspended.id);
+    let closed = network.admit("closed", &everything);
+    network.accept(&by(&[&regulator], CloseParty { party: closed.id }));
+    let revoked = network.admit("revoked", &everything);
+    let phone = key("phone of revoked");
+    network.accept(&by(&[&revoked.key, &phone], AddKey { key: phone.public() }));
+    let address = revoked.key.public().address();
+    network.accept(&by(&[&phone], RevokeKey { key: address }));
+    let unknown = Member { id: suspended.id, key: key("never registered") };
+    Strangers { network, unknown, revoked, suspended, closed, single }
+}
+
+fn wrong_individual(entry: &Entry) -> &'static str {
+    let line = WRONG_INDIVIDUAL.iter().find(|(name, _)| *name == entry.name);
+    line.unwrap_or_else(|| panic!("{} has no line in WRONG_INDIVIDUAL", entry.name)).1
+}
+
+/// Sends and compares; a rejection writes the sender's sequence and nothing else.
+#[track_caller]
+fn refuse(network: &Network, draft: &Draft, expected: &str, who: &str) {
+    let mut network = network.clone();
+    let outcome = network.send(draft);
+    let name = draft.body.entry().name;
+    assert_eq!(name_of(outcome.code), expected, "{name} sent by {who}");
+    if outcome.code != 0 {
+        let sequence = state_key::sequence_window(&draft.signers[0].public().address());
+        let keys: Vec<_> = outcome.writes.keys().collect();
+        assert_eq!(keys, [&sequence], "{name} sent by {who} wrote more than its sequence");
+    }
+}
+
+#[test]
+fn every_sample_acts_when_its_right_sender_sends_it() {
+    for entry in TABLE {
+        let mut network = stage();
+        let draft = draft(entry.name, &mut network);
+        assert_eq!(draft.body.entry().name, entry.name);
+        let outcome = network.send(&draft);
+        assert_eq!(name_of(outcome.code), "acted", "{}", entry.name);
+        let idle = outcome.events.is_empty() || outcome.event_names() == ["AlreadyRecorded"];
+        assert!(!idle, "the sample of {} does nothing", entry.name);
+        network.assert_books();
+    }
+}
+
+#[test]
+fn nobody_else_sends_any_transaction() {
+    let strangers = strangers();
+    for entry in TABLE {
+        let mut network = strangers.network.clone();
+        let right = draft(entry.name, &mut network);
+        let check = |key, expected, who: &str| refuse(&network, &right.sent_by(key), expected, who);
+        let permitted = |permitted| {
+            if permitted { wrong_individual(entry) } else { "SenderNotPermitted" }
+        };
+        check(&strangers.unknown.key, "KeyUnknown", "an unregistered key");
+        check(&strangers.revoked.key, "KeyRevoked", "a revoked key");
+        check(&strangers.closed.key, "PartyClosed", "a closed party");
+        // The suspended party holds every role that a regulator can grant.
+        let may = entry.senders.iter().any(|who| match who {
+            Who::AnyParty => true,
+            Who::Role(role) => *role != Role::Regulator,
+            _ => false,
+        });
+        let expected = if entry.when_suspended { permitted(may) } else { "PartySuspended" };
+        check(&strangers.suspended.key, expected, "a suspended party");
+        check(
+            &network.owner[2],
+            permitted(entry.senders.contains(&Who::Owner)),
+            "another key of the owner",
+        );
+        let keeper = entry.senders.contains(&Who::ClockKeeper);
+        check(&network.clock_keeper, permitted(keeper), "the clock keeper");
+        let meter = entry.senders.contains(&Who::Meter);
+        check(&network.far_home.meter, permitted(meter), "the meter of another usage point");
+        for (role, member) in &strangers.single {
+            let may = entry.senders.iter().any(|who| match who {
+                Who::AnyParty => true,
+                Who::Role(wanted) => wanted == role,
+                _ => false,
+            });
+            check(&member.key, permitted(may), &format!("another {role:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_distributor_does_nothing_at_the_boundary_of_its_own_station() {
+    let mut network = stage();
+    let day = network.day(0);
+    let boundary = network.boundary.clone();
+    let north = network.north.clone();
+    let meter = key("its own meter");
+    let install = InstallMeter { usage_point: boundary.point, meter: meter.public() };
+    network.check(&[
+        (by(&[&north.key, &meter], install), Expected::Breaks(Rejection::NotTheDistributor)),
+        (network.bill(&[&boundary], day), Expected::Breaks(Rejection::NotTheBiller)),
+    ]);
+}
+
+#[test]
+fn a_used_sequence_changes_nothing_at_all() {
+    let mut network = stage();
+    let right = draft("PayBill", &mut network);
+    let transaction = network.sign(&right, 1_000);
+    let time = network.time;
+    assert_eq!(network.execute(&transaction, Vec::new(), time).code, 0);
+    let before = network.state.entries.clone();
+    let again = network.execute(&transaction, Vec::new(), time);
+    assert_eq!(again.code, Rejection::SequenceUsed { sequence: 1_000 }.code());
+    assert!(again.writes.is_empty());
+    let far = network.sign(&right, 2_025);
+    let outcome = network.execute(&far, Vec::new(), time);
+    assert_eq!(outcome.code, Rejection::SequenceOutsideWindow { sequence: 0, highest: 0 }.code());
+    assert_eq!(network.state.entries, before);
+}
+
+#[test]
+fn a_payload_is_wanted_exactly_where_the_transaction_commits_to_one() {
+    for entry in TABLE {
+        let mut network = stage();
+        let right = draft(entry.name, &mut network);
+        let mut more = right.clone();
+        more.payload.push(0);
+        let mut none = right.clone();
+        none.payload.clear();
+        if right.payload.is_empty() {
+            network.check(&[(more, WRONG_PAYLOAD)]);
+        } else {
+            network.check(&[(more, WRONG_ENCODING), (none, WRONG_ENCODING)]);
+        }
+    }
+}
