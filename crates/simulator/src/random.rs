@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn the_first_numbers_are_those_of_the_published_generator() {
-        // Reference output for the state 1234567, as printed by the authors' C code.
+        // The output for the state 1234567 that implementations in many languages agree on.
         let mut generator = SplitMix { state: 1_234_567 };
         assert_eq!(generator.next(), 6_457_827_717_110_365_317);
         assert_eq!(generator.next(), 3_203_168_211_198_807_973);
