@@ -10,7 +10,6 @@ pub(crate) enum Existing {
     /// It is replaced.
     Replace,
     /// It stays, and the writing fails with [`io::ErrorKind::AlreadyExists`].
-    #[allow(dead_code)]
     Refuse,
 }
 

@@ -35,7 +35,6 @@ fn quoted(text: &str, reason: &dyn Display) -> String {
     format!("\"{shown}\": {reason}")
 }
 
-#[allow(dead_code)]
 /// Bytes written as base64url without padding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Base64(pub Vec<u8>);

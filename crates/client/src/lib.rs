@@ -1,8 +1,10 @@
 //! Floor 3, beside the ledger: what every program needs that talks to a node or checks its word.
 //!
 //! Build and sign transactions ([`transaction_builder`]), send them and read answers
-//! ([`connection`]), and the files that people keep: the genesis ([`genesis_file`]).
-//! This crate knows no node and no store; what it is told by one, it checks.
+//! ([`connection`]), check a bill alone ([`verify`]), and the files that people keep: keys
+//! ([`key_file`]), the genesis ([`genesis_file`]), proofs ([`proof_file`]), tariffs ([`tariff_file`])
+//! and frequencies ([`frequency_file`]). This crate knows no node and no store; what it is told by
+//! one, it checks.
 //!
 //! ```
 //! use client::transaction_builder::Signer;
@@ -28,8 +30,17 @@
 //! ```
 
 pub mod connection;
+pub mod frequency_file;
 pub mod genesis_file;
+pub mod key_file;
+pub mod proof_file;
+pub mod tariff_file;
 pub mod transaction_builder;
+pub mod verify;
 
 mod atomic_file;
+mod decimal;
 mod json;
+mod proof_columns;
+mod proof_json;
+mod tariff_json;

@@ -1,0 +1,382 @@
+//! Proof files: right ones verify, and whatever is changed in one is found and named.
+
+use client::proof_file::{ProofFile, ProofFileError};
+use client::verify::{TrustAnchor, VerifyError, verify};
+use contracts::billing::bill_proof::{BillProof, BillProofError, CollectError, verify_bill_proof};
+use primitives::calendar::BillingPeriod;
+use primitives::codec::{decode, encode};
+use primitives::key::Signature;
+use primitives::reading::DaySeed;
+use primitives::units::{MicroCurrency, MilliHertz, Timestamp, WattHours};
+
+use crate::kit::{Ledger, curve, day, flat};
+
+const FIRST: i8 = 1;
+
+fn with_curve() -> Ledger {
+    let mut ledger = Ledger::new();
+    let first = ledger.first_period(day(FIRST));
+    ledger.tariff(curve(), first);
+    ledger.live_through(day(FIRST));
+    ledger
+}
+
+fn one_day() -> BillingPeriod {
+    BillingPeriod::Day { day: day(FIRST) }
+}
+
+/// The bill of one day, sealed by the meter.
+fn by_meter() -> BillProof {
+    let mut ledger = with_curve();
+    let bill = ledger.bill(ledger.home, one_day());
+    ledger.proof(bill).unwrap()
+}
+
+/// The bill of one day, sealed by a gateway.
+fn by_gateway() -> BillProof {
+    let mut ledger = with_curve();
+    let bill = ledger.bill(ledger.far_home, one_day());
+    ledger.proof(bill).unwrap()
+}
+
+/// The bill of two days with corrections of readings and frequencies, and a change of tariff at
+/// noon of the second, before a deleted frequency.
+fn corrected() -> BillProof {
+    let mut ledger = with_curve();
+    let noon = ledger.period(day(2), 48);
+    ledger.tariff(flat(5_000_000), noon);
+    ledger.live_through(day(2));
+    for (slot, import) in [(3, 40), (50, 41), (95, 0)] {
+        ledger.correct_reading(day(2), slot, import);
+    }
+    ledger.correct_reading(day(2), 50, 44);
+    ledger.correct_frequency(day(1), 0, 50_049);
+    ledger.correct_frequency(day(2), 7, 49_900);
+    ledger.delete_frequency(day(2), 60);
+    let period = BillingPeriod::Custom { first_day: day(1), last_day: day(2) };
+    let bill = ledger.bill(ledger.home, period);
+    ledger.proof(bill).unwrap()
+}
+
+fn text(proof: &BillProof) -> String {
+    ProofFile::new(proof.clone()).unwrap().text().to_owned()
+}
+
+/// What the verifier says of a proof that was changed before it was written.
+fn wrong(proof: &BillProof) -> String {
+    verify(&TrustAnchor::Nothing, text(proof).as_bytes()).unwrap_err().to_string()
+}
+
+#[test]
+fn right_proofs_verify_under_every_anchor() {
+    for (proof, corrections) in [(by_meter(), 0), (by_gateway(), 0), (corrected(), 6)] {
+        let text = text(&proof);
+        assert_eq!(ProofFile::parse(text.as_bytes()).unwrap().proof(), &proof);
+        assert_eq!(decode::<BillProof>(&encode(&proof)), Ok(proof.clone()));
+        let id = proof.genesis.ledger_id();
+        let anchors = [
+            (TrustAnchor::Nothing, false),
+            (TrustAnchor::Ledger(id), true),
+            (TrustAnchor::Genesis(Box::new(proof.genesis.clone())), true),
+        ];
+        for (trusted, anchored) in anchors {
+            let verified = verify(&trusted, text.as_bytes()).unwrap();
+            assert_eq!(verified.anchored, anchored);
+            assert_eq!((verified.bill, verified.total), (proof.bill.id(), proof.bill.total));
+            assert_eq!(verified.corrections, corrections);
+            assert_eq!(verified.sealed_by.len(), 1);
+            assert_eq!(verified.ledger_id, id);
+        }
+    }
+}
+
+#[test]
+fn another_ledger_is_named() {
+    let proof = by_meter();
+    let mut genesis = proof.genesis.clone();
+    genesis.parameters.rejections_per_hour += 1;
+    let found = proof.genesis.ledger_id();
+    for trusted in
+        [TrustAnchor::Ledger(genesis.ledger_id()), TrustAnchor::Genesis(Box::new(genesis.clone()))]
+    {
+        let error = verify(&trusted, text(&proof).as_bytes()).unwrap_err();
+        let wanted = genesis.ledger_id();
+        assert!(
+            matches!(error, VerifyError::Proof(BillProofError::OtherLedger { found: f, wanted: w })
+                if (f, w) == (found, wanted)),
+            "{error}"
+        );
+    }
+    // A genesis put in place of the right one is another ledger, whatever the file names.
+    let other = BillProof { genesis: genesis.clone(), ..proof.clone() };
+    let error = verify(&TrustAnchor::Nothing, text(&other).as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("belongs to ledger"), "{error}");
+    let named = text(&proof).replace(
+        &format!("\"ledger_id\": \"{found}\",\n  \"bill\""),
+        &format!("\"ledger_id\": \"{}\",\n  \"bill\"", genesis.ledger_id()),
+    );
+    let error = verify(&TrustAnchor::Nothing, named.as_bytes()).unwrap_err();
+    assert!(error.to_string().starts_with("the file names ledger"), "{error}");
+}
+
+#[test]
+fn the_first_wrong_thing_is_named() {
+    let one_more = |energy: &mut WattHours| *energy = WattHours::new(energy.get() + 1);
+    let check = |base: fn() -> BillProof, wanted: &str, edit: &dyn Fn(&mut BillProof)| {
+        let mut proof = base();
+        edit(&mut proof);
+        let error = wrong(&proof);
+        assert!(error.contains(wanted), "{error}\nwanted: {wanted}");
+    };
+    let root = "the readings of 2016-06-01 do not hash to the day's root sealed by the";
+    let edit_day = |proof: &mut BillProof, edit: &dyn Fn(&mut Vec<_>)| {
+        let mut readings = proof.days[0].readings.to_vec();
+        edit(&mut readings);
+        let mut days = proof.days.to_vec();
+        days[0].readings = readings.try_into().unwrap();
+        proof.days = days.try_into().unwrap();
+    };
+    check(by_meter, &format!("{root} meter"), &|proof| {
+        edit_day(proof, &|readings| one_more(&mut readings[17].import_wh));
+    });
+    check(by_meter, &format!("{root} meter"), &|proof| {
+        edit_day(proof, &|readings| one_more(&mut readings[95].export_wh));
+    });
+    check(by_gateway, &format!("{root} gateway"), &|proof| {
+        edit_day(proof, &|readings| one_more(&mut readings[0].import_wh));
+    });
+    check(by_meter, "the frequencies of 2016-06-01 do not hash to the day's root", &|proof| {
+        let mut days = proof.frequency_days.to_vec();
+        let mut values = days[0].frequencies.to_vec();
+        let value = values[40].unwrap().get();
+        values[40] = Some(MilliHertz::new(value + 1).unwrap());
+        days[0].frequencies = values.try_into().unwrap();
+        proof.frequency_days = days.try_into().unwrap();
+    });
+    check(by_meter, "line 1: amount in micro is", &|proof| {
+        let mut lines = proof.bill.lines.to_vec();
+        lines[0].amount = MicroCurrency::new(lines[0].amount.get() + 1);
+        proof.bill.lines = lines.try_into().unwrap();
+    });
+    check(by_meter, "the bill hashes to", &|proof| {
+        proof.bill.issued_at = Timestamp::new(proof.bill.issued_at.get() + 1);
+    });
+    check(by_meter, "the tariff is not the one that the bill commits to", &|proof| {
+        let mut segments = proof.segments.to_vec();
+        segments[0].version.terms = flat(1);
+        segments[0].version.terms.export = curve().export;
+        segments[0].version.terms.import = match curve().import {
+            contracts::tariff::PriceRule::FrequencyLinked(mut it) => {
+                it.reference_price = primitives::units::MicroPerKilowattHour::new(6_200_001);
+                contracts::tariff::PriceRule::FrequencyLinked(it)
+            }
+            flat => flat,
+        };
+        proof.segments = segments.try_into().unwrap();
+    });
+    check(by_meter, "certificate of height", &|proof| {
+        proof.event.anchor.certificate.view += 1;
+    });
+    check(corrected, "the reading of slot 50 of 2016-06-02 does not hash to the leaf", &|proof| {
+        let mut days = proof.days.to_vec();
+        let mut readings = days[1].readings.to_vec();
+        one_more(&mut readings[50].import_wh);
+        days[1].readings = readings.try_into().unwrap();
+        proof.days = days.try_into().unwrap();
+    });
+    check(corrected, "the frequency of slot 7 of 2016-06-02 is not that of its", &|proof| {
+        let mut days = proof.frequency_days.to_vec();
+        let mut values = days[1].frequencies.to_vec();
+        values[7] = Some(MilliHertz::new(49_901).unwrap());
+        days[1].frequencies = values.try_into().unwrap();
+        proof.frequency_days = days.try_into().unwrap();
+    });
+}
+
+#[test]
+fn one_byte_of_a_signature_is_named() {
+    let mut proof = by_meter();
+    let mut days = proof.days.to_vec();
+    let contracts::billing::bill_proof::DaySeal::Meter(seal) = &mut days[0].seal else {
+        unreachable!("sealed by the meter")
+    };
+    let mut bytes = *seal.signatures[0].as_bytes();
+    bytes[40] ^= 1;
+    seal.signatures = vec![Signature::new(bytes)].try_into().unwrap();
+    proof.days = days.try_into().unwrap();
+    let wanted = "the meter's seal of 2016-06-01: the signature does not fit its key";
+    assert!(wrong(&proof).starts_with(wanted), "{}", wrong(&proof));
+}
+
+/// Flips one bit of each byte of the canonical encoding: no field is left unchecked.
+#[test]
+fn no_bit_of_the_typed_proof_is_free() {
+    for proof in [by_meter(), by_gateway(), corrected()] {
+        let bytes = encode(&proof);
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1 << (place % 8);
+            let Ok(changed) = decode::<BillProof>(&changed) else { continue };
+            let verified = verify_bill_proof(None, &changed);
+            assert!(verified.is_err(), "byte {place}: {verified:?}");
+        }
+    }
+}
+
+/// Changes the value on each line of the file, keeping the file's form.
+#[test]
+fn every_changed_value_is_refused() {
+    for proof in [by_meter(), by_gateway(), corrected()] {
+        let text = text(&proof);
+        let lines: Vec<&str> = text.lines().collect();
+        let mut changes = 0;
+        for (number, line) in lines.iter().enumerate() {
+            for changed in changed_values(line) {
+                let mut lines = lines.clone();
+                lines[number] = &changed;
+                let changed_text = lines.join("\n") + "\n";
+                assert_ne!(changed_text, text);
+                let verified = verify(&TrustAnchor::Nothing, changed_text.as_bytes());
+                assert!(verified.is_err(), "line {}: {changed}", number + 1);
+                changes += 1;
+            }
+        }
+        assert!(changes > 200, "{changes} changes");
+    }
+}
+
+/// The line with other values: digits counted on, letters replaced, switches turned.
+fn changed_values(line: &str) -> Vec<String> {
+    let value = line.find("\": ").map_or(0, |place| place + 3);
+    let (name, value) = line.split_at(value);
+    let mut changed = Vec::new();
+    for (from, to) in [("true", "false"), ("false", "true"), ("null", "\"x\""), ("[]", "[null]")] {
+        if value.contains(from) {
+            changed.push(format!("{name}{}", value.replacen(from, to, 1)));
+        }
+    }
+    let places: Vec<usize> = value
+        .char_indices()
+        .filter(|(_, char)| char.is_ascii_alphanumeric())
+        .map(|(place, _)| place)
+        .collect();
+    // The first, the last and one in between of each value.
+    for place in [places.first(), places.get(places.len() / 2), places.last()].into_iter().flatten()
+    {
+        let other = match value.as_bytes()[*place] {
+            b'9' => '8',
+            digit @ b'0'..=b'8' => char::from(digit + 1),
+            b'f' => 'e',
+            b'z' => 'y',
+            b'Z' => 'Y',
+            letter => char::from(letter + 1),
+        };
+        let mut text = value.to_owned();
+        text.replace_range(*place..=*place, other.encode_utf8(&mut [0; 4]));
+        changed.push(format!("{name}{text}"));
+    }
+    changed
+}
+
+#[test]
+fn a_thousand_changed_bytes_are_refused() {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % below as u64) as usize
+    };
+    for proof in [by_meter(), by_gateway(), corrected()] {
+        let bytes = text(&proof).into_bytes();
+        for _ in 0..334 {
+            let mut changed = bytes.clone();
+            let place = next(bytes.len());
+            changed[place] = changed[place].wrapping_add(1 + next(255) as u8);
+            assert!(verify(&TrustAnchor::Nothing, &changed).is_err(), "byte {place}");
+        }
+    }
+}
+
+#[test]
+fn the_form_of_the_file_is_one() {
+    let text = text(&by_meter());
+    let not_canonical = |text: &str| {
+        let error = ProofFile::parse(text.as_bytes()).unwrap_err();
+        assert!(matches!(error, ProofFileError::NotCanonical { .. }), "{error}");
+        assert!(!error.is_not_a_proof());
+    };
+    not_canonical(&text.replace("\n", "\r\n"));
+    not_canonical(text.trim_end());
+    not_canonical(&format!("{text}\n"));
+    not_canonical(&text.replacen("  \"", "   \"", 1));
+    let refused = |text: &str, wanted: &str| {
+        let error = ProofFile::parse(text.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error}");
+        error.is_not_a_proof()
+    };
+    let unknown = text.replacen("\"bill_hash\"", "\"note\": 1,\n  \"bill_hash\"", 1);
+    assert!(!refused(&unknown, "unknown field `note`"));
+    let zeroed = text.replacen("\"total_micro\": \"", "\"total_micro\": \"0", 1);
+    assert!(!refused(&zeroed, "write it as"));
+    assert!(refused("", "not a proof file"));
+    assert!(refused("{}", "it names no format"));
+    assert!(refused("[1]", "not a proof file"));
+    assert!(refused(&text[..text.len() / 2], "not a proof file"));
+    assert!(refused("{\"format\": \"gridtally-genesis/1\"}", "it says that it is"));
+    assert!(ProofFile::parse(&[0xff, 0xfe]).unwrap_err().is_not_a_proof());
+}
+
+#[test]
+fn a_month_is_small_and_quick() {
+    let mut ledger = Ledger::new();
+    let first = ledger.first_period(day(1));
+    ledger.tariff(curve(), first);
+    for number in 1..=30 {
+        ledger.live_through(day(number));
+    }
+    let month = BillingPeriod::Month { year: 2016, month: 6 };
+    let bill = ledger.bill(ledger.home, month);
+    let text = text(&ledger.proof(bill).unwrap());
+    assert!(text.len() <= 60_000, "{} bytes", text.len());
+    let started = std::time::Instant::now();
+    let verified = verify(&TrustAnchor::Nothing, text.as_bytes()).unwrap();
+    println!("month: {} bytes, verified in {:?}", text.len(), started.elapsed());
+    assert_eq!((verified.signatures, verified.corrections), (60, 0));
+}
+
+#[test]
+fn corrections_after_the_bill_leave_its_proof_alone() {
+    let mut ledger = with_curve();
+    ledger.correct_reading(day(1), 5, 1);
+    ledger.correct_frequency(day(1), 6, 50_001);
+    let bill = ledger.bill(ledger.home, one_day());
+    let proof = ledger.proof(bill).unwrap();
+    ledger.correct_reading(day(1), 8, 2);
+    ledger.correct_frequency(day(1), 9, 50_002);
+    ledger.delete_frequency(day(1), 10);
+    let later = ledger.proof(bill).unwrap();
+    assert_eq!((&later.days, &later.frequency_days), (&proof.days, &proof.frequency_days));
+    assert!(verify(&TrustAnchor::Nothing, text(&later).as_bytes()).is_ok());
+    // The same slot again: the state has only the newest correction, and says so.
+    ledger.correct_reading(day(1), 5, 3);
+    assert_eq!(ledger.proof(bill), Err(CollectError::Replaced { what: "readings" }));
+}
+
+#[test]
+fn a_day_whose_every_slot_is_corrected_needs_no_seed() {
+    let mut ledger = with_curve();
+    for slot in 0..96 {
+        ledger.correct_reading(day(1), slot, u64::from(slot) + 1);
+    }
+    let bill = ledger.bill(ledger.home, one_day());
+    let mut proof = ledger.proof(bill).unwrap();
+    assert!(verify(&TrustAnchor::Nothing, text(&proof).as_bytes()).is_ok());
+    let mut days = proof.days.to_vec();
+    days[0].seed = DaySeed::new([1; 32]);
+    proof.days = days.try_into().unwrap();
+    assert_eq!(
+        wrong(&proof),
+        "the readings of 2016-06-01 are all corrected, and yet there is a seed"
+    );
+}
