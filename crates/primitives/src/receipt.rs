@@ -14,8 +14,8 @@ use crate::merkle::{MerkleError, MerklePath, MerkleTree, leaf_hash};
 
 /// The largest event in bytes.
 pub const MAX_EVENT_BYTES: usize = 4_096;
-/// The largest number of events in a receipt.
-pub const MAX_EVENTS: usize = 2_048;
+/// The largest number of events in a receipt: eight for each usage point of the largest bulk run.
+pub const MAX_EVENTS: usize = 8_192;
 
 /// The canonical bytes of one event; the floor of the rules knows what they say.
 pub type EventBytes = Bounded<u8, MAX_EVENT_BYTES>;

@@ -31,7 +31,7 @@ mod slot_charge;
 mod withdraw_slot_charge;
 
 pub use charge_slots::{ChargeSlots, ChargeTarget};
-pub use issue_bill::IssueBill;
+pub use issue_bill::{IssueBill, MAX_BILLED};
 pub use pay_bill::PayBill;
 pub use pay_dues::PayDues;
 pub use pay_out_bill::PayOutBill;

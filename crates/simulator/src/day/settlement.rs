@@ -20,9 +20,8 @@ use super::network::{Actor, MeteredPoint, Network};
 use super::stage::{Stage, rule};
 use crate::report::FixedPoint;
 
-/// Bills of one transaction. A bill of a home with solar leaves up to six events (itself and five
-/// postings), and a receipt holds 2,048.
-const BILLS_PER_TRANSACTION: usize = 340;
+/// Bills of one transaction.
+const BILLS_PER_TRANSACTION: usize = contracts::billing::MAX_BILLED;
 /// Every third home pays its bill in two parts.
 const IN_PARTS: usize = 3;
 /// What the customer on the flat rate pays first (the published system BX: 2000 of 2500).
