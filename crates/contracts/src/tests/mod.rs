@@ -2,6 +2,7 @@
 //!
 //! The cases of a single transaction stand at the bottom of its own file.
 
+mod conservation;
 mod golden;
 pub mod kit;
 mod published;

@@ -1,0 +1,332 @@
+//! Properties: whatever happens in whatever order, energy and money are conserved.
+
+use primitives::calendar::BillingPeriod;
+use primitives::identifier::BillId;
+use primitives::reading::Reading;
+use primitives::units::{MicroCurrency, MicroPerKilowattHour};
+use proptest::prelude::*;
+
+use super::kit::{Home, Network, by, hertz, reading};
+use super::sample::{draft, stage};
+use crate::account::{Account, RedeemTokens};
+use crate::billing::{Bill, LineKind, PayDues, PayOutBill};
+use crate::event::Event;
+use crate::metering::CorrectFrequency;
+use crate::state_key;
+use crate::tariff::{
+    AssignTariff, AssignmentTarget, ExportRule, FrequencyCurve, PriceRule, PublishTariff,
+    TariffTerms,
+};
+use crate::transaction::{Body, TABLE};
+
+/// Days that a random course covers; each home's days hold other energy.
+const DAYS: i32 = 3;
+
+/// One thing that somebody does; refusals are part of the game.
+#[derive(Debug, Clone)]
+enum Step {
+    Bill { home: usize, day: i32 },
+    BillAll { day: i32 },
+    BillBoundary { day: i32 },
+    Pay { home: usize, micro: i64 },
+    PayBoundary { micro: i64 },
+    PayOut { home: usize, day: i32 },
+    PayDues { micro: i64 },
+    Buy { home: usize, micro: i64 },
+    Redeem { home: usize, micro: i64 },
+    CorrectReading { home: usize, day: i32, slot: u32, import: u64, export: u64 },
+    CorrectFrequency { day: i32, slot: u32, millihertz: u32 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (home, day, slot) = (0..3_usize, 0..DAYS, 0..96_u32);
+    let micro = 1..400_000_000_i64;
+    prop_oneof![
+        (home.clone(), day.clone()).prop_map(|(home, day)| Step::Bill { home, day }),
+        day.clone().prop_map(|day| Step::BillAll { day }),
+        day.clone().prop_map(|day| Step::BillBoundary { day }),
+        (home.clone(), micro.clone()).prop_map(|(home, micro)| Step::Pay { home, micro }),
+        micro.clone().prop_map(|micro| Step::PayBoundary { micro }),
+        (home.clone(), day.clone()).prop_map(|(home, day)| Step::PayOut { home, day }),
+        micro.clone().prop_map(|micro| Step::PayDues { micro }),
+        (home.clone(), micro.clone()).prop_map(|(home, micro)| Step::Buy { home, micro }),
+        (home.clone(), micro).prop_map(|(home, micro)| Step::Redeem { home, micro }),
+        (home, day.clone(), slot.clone(), 0..3_000_u64, 0..3_000_u64).prop_map(
+            |(home, day, slot, import, export)| Step::CorrectReading {
+                home,
+                day,
+                slot,
+                import,
+                export
+            }
+        ),
+        (day, slot, 49_700..50_300_u32).prop_map(|(day, slot, millihertz)| {
+            Step::CorrectFrequency { day, slot, millihertz }
+        }),
+    ]
+}
+
+/// Three days measured and nothing billed: one home draws, one does both, one sells; so does the
+/// station's boundary.
+fn measured() -> Network {
+    let mut network = Network::new();
+    network.northern_tariff(super::kit::curve());
+    let grid = network.grid.clone();
+    let tariff = network.tariff(&grid, super::kit::curve());
+    let target = AssignmentTarget::UsagePoint(network.boundary.point);
+    let first_period = network.next();
+    network.accept(&by(&[&grid.key], AssignTariff { target, tariff, first_period }));
+    let members = [grid, network.north.clone()];
+    let customers = network.homes.clone().into_iter().map(|home| home.customer);
+    for member in members.into_iter().chain(customers) {
+        network.fund(&member, 300_000_000);
+    }
+    let homes = [network.homes.clone(), vec![network.boundary.clone()]].concat();
+    let even = [reading(250, 0), reading(200, 190), reading(3, 300), reading(700, 490)];
+    for number in 0..DAYS {
+        let day = network.day(number);
+        network.end_day(day);
+        network.frequencies(day, |slot| 49_900 + 3 * slot);
+        for (home, reading) in homes.iter().zip(even) {
+            let seal = network.seal(home, day, &network.even_day(day, reading));
+            network.accept(&seal);
+        }
+    }
+    network
+}
+
+fn bill_of(home: &Home, period: BillingPeriod) -> BillId {
+    crate::billing::bill_id(home.point, period, 1)
+}
+
+/// Sends the step and tells whether it acted, which is up to the rules.
+fn walk(network: &mut Network, step: &Step) -> bool {
+    let homes = network.homes.clone();
+    let grid = network.grid.clone();
+    let boundary = network.boundary.clone();
+    let micro = MicroCurrency::new;
+    let draft = match *step {
+        Step::Bill { home, day } => network.bill(&[&homes[home]], network.day(day)),
+        Step::BillAll { day } => network.bill(&homes.iter().collect::<Vec<_>>(), network.day(day)),
+        Step::BillBoundary { day } => {
+            let period = BillingPeriod::Day { day: network.day(day) };
+            network.bill_over(&grid, &[&boundary], period)
+        }
+        Step::Pay { home, micro } => network.pay(&homes[home], micro),
+        Step::PayBoundary { micro } => network.pay(&boundary, micro),
+        Step::PayOut { home, day } => {
+            let period = BillingPeriod::Day { day: network.day(day) };
+            by(&[&grid.key], PayOutBill { bill: bill_of(&homes[home], period) })
+        }
+        Step::PayDues { micro: amount } => {
+            by(&[&grid.key], PayDues { creditor: network.north.id, amount: micro(amount) })
+        }
+        Step::Buy { home, micro } => {
+            let reference = format!("step {}", network.height);
+            network.purchase(&homes[home].customer, &reference, micro + 1)
+        }
+        Step::Redeem { home, micro: amount } => by(
+            &[&homes[home].customer.key, &network.aggregator.key],
+            RedeemTokens {
+                aggregator: network.aggregator.id,
+                reference: format!("step {}", network.height).parse().unwrap(),
+                coin_amount: micro(amount),
+                tokens: micro(amount * 2),
+            },
+        ),
+        Step::CorrectReading { home, day, slot, import, export } => {
+            let period = network.period(network.day(day), slot);
+            network.correct(&homes[home], period, reading(import, export))
+        }
+        Step::CorrectFrequency { day, slot, millihertz } => {
+            let period = network.period(network.day(day), slot);
+            by(&[&grid.key], CorrectFrequency { period, frequency: hertz(millihertz) })
+        }
+    };
+    let outcome = network.send(&draft);
+    if outcome.code != 0 {
+        let key = state_key::sequence_window(&draft.signers[0].public().address());
+        assert_eq!(outcome.writes.keys().collect::<Vec<_>>(), [&key], "{step:?}");
+    }
+    for event in &outcome.events {
+        if let Event::BillIssued(issued) = event {
+            let bill = network.state().bill(issued.bill).unwrap();
+            assert_eq!(bill.hash(), issued.bill_hash);
+            let lines: i128 = bill.lines.iter().map(|line| i128::from(line.amount.get())).sum();
+            assert_eq!(i128::from(bill.total.get()), lines);
+            assert_eq!(bill.total.get(), independent_total(network, &bill), "{step:?}");
+        }
+    }
+    outcome.code == 0
+}
+
+/// The bill's total, calculated in another way: plain numbers, slot by slot, two sums.
+fn independent_total(network: &Network, bill: &Bill) -> i64 {
+    let (first, last) = bill.period.days().unwrap();
+    let (mut drawn, mut sold) = (0_i128, 0_i128);
+    for number in first.get()..=last.get() {
+        let day = primitives::calendar::LocalDay::new(number).unwrap();
+        let loaded = crate::metering::DayReadings::load(
+            &network.rules,
+            network.state(),
+            bill.usage_point,
+            day,
+        );
+        let frequencies = network.state().frequency_day(day).slots;
+        for (reading, frequency) in loaded.unwrap().slots.iter().zip(frequencies.iter()) {
+            let Reading { import_wh, export_wh, .. } = reading.unwrap();
+            // The published vector at 620 paise, in micro of a rupee per kWh.
+            let below_50 = 5_000 - i128::from(frequency.unwrap().get() / 10);
+            let price = match below_50 {
+                ..=-5 => 0,
+                -4..=0 => 6_200_000 * (5 + below_50) / 5,
+                1..=15 => 500_000 * below_50 + (16 - below_50) * 6_200_000 / 16,
+                _ => 8_000_000,
+            };
+            drawn += i128::from(import_wh.get()) * price;
+            sold += i128::from(export_wh.get()) * price;
+        }
+    }
+    // To 0.01 of a rupee, halves up; neither sum is negative.
+    let paise = |exact: i128| (exact + 5_000_000) / 10_000_000;
+    i64::try_from((paise(drawn) - paise(sold)) * 10_000).unwrap()
+}
+
+/// Dues between household and distributor are what is open, less what was paid too much.
+fn assert_dues_fit_the_bills(network: &Network) {
+    for home in &network.homes {
+        let bills = network.state().billing_account(home.point);
+        let dues = network.balance(Account::dues(home.customer.id, network.north.id));
+        assert_eq!(dues, bills.credit.get() - network.open(home));
+        let claim = network.balance(Account::dues(home.customer.id, network.grid.id));
+        let unpaid: i64 = (0..DAYS)
+            .filter_map(|day| {
+                let period = BillingPeriod::Day { day: network.day(day) };
+                network.state().bill_state(bill_of(home, period)).ok()
+            })
+            .map(|bill| bill.open.get().min(0))
+            .sum();
+        assert_eq!(claim, -unpaid, "the grid operator owes the negative bills");
+    }
+}
+
+/// A few courses in every run, many with `GRIDTALLY_LONG=1`.
+fn config() -> ProptestConfig {
+    let cases = if std::env::var_os("GRIDTALLY_LONG").is_some() { 2_000 } else { 48 };
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+#[test]
+fn every_kind_of_step_acts_somewhere() {
+    use proptest::strategy::ValueTree as _;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut network = measured();
+    let mut acted = std::collections::BTreeSet::new();
+    for _ in 0..300 {
+        let step = step().new_tree(&mut runner).unwrap().current();
+        if walk(&mut network, &step) {
+            let text = format!("{step:?}");
+            acted.insert(text.split(' ').next().unwrap().to_owned());
+        }
+    }
+    assert_eq!(acted.len(), 11, "{acted:?}");
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn in_any_order_the_books_balance(steps in prop::collection::vec(step(), 1..60)) {
+        let mut network = measured();
+        for step in &steps {
+            walk(&mut network, step);
+            network.assert_books();
+            assert_dues_fit_the_bills(&network);
+        }
+    }
+
+    #[test]
+    fn a_bill_of_any_day_equals_the_independent_calculation(
+        slots in prop::collection::vec((0..20_000_u64, 0..20_000_u64, 49_600..50_400_u32), 96),
+    ) {
+        let mut network = Network::new();
+        network.northern_tariff(super::kit::curve());
+        let day = network.day(0);
+        let home = network.homes[0].clone();
+        network.end_day(day);
+        network.frequencies(day, |slot| slots[slot as usize].2);
+        let readings = slots.iter().map(|(import, export, _)| reading(*import, *export)).collect();
+        let seal = network.seal(&home, day, &network.payload(readings));
+        network.accept(&seal);
+        let outcome = network.accept(&network.bill(&[&home], day));
+        let bill = network.state().bill(Network::bills(&outcome)[0]).unwrap();
+        prop_assert_eq!(bill.total.get(), independent_total(&network, &bill));
+        let energy = |kind| -> u64 {
+            bill.lines.iter().filter(|line| line.kind == kind).map(|line| line.energy.get()).sum()
+        };
+        prop_assert_eq!(energy(LineKind::EnergyImport), slots.iter().map(|slot| slot.0).sum::<u64>());
+        prop_assert_eq!(energy(LineKind::EnergyExport), slots.iter().map(|slot| slot.1).sum::<u64>());
+        network.assert_books();
+    }
+
+    #[test]
+    fn any_bytes_decode_to_a_body_of_the_same_bytes_or_to_nothing(
+        line in 0..TABLE.len(),
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        if let Ok(body) = Body::decode(TABLE[line].kind, &bytes) {
+            prop_assert_eq!(body.encode(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_body_with_a_changed_byte_is_another_body_or_none(
+        line in 0..TABLE.len(),
+        place in any::<prop::sample::Index>(),
+        change in 1..=255_u8,
+    ) {
+        let body = draft(TABLE[line].name, &mut stage()).body;
+        let mut bytes = body.encode();
+        let place = place.index(bytes.len());
+        bytes[place] ^= change;
+        if let Ok(other) = Body::decode(TABLE[line].kind, &bytes) {
+            prop_assert_ne!(&other, &body);
+            prop_assert_eq!(other.encode(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_random_tariff_survives_the_wire(
+        points in prop::collection::btree_map(40_000..=70_000_u32, 0..1_000_000_000_i64, 2..20),
+        reference in 0..20_000_000_i64,
+        price in 0..1_000_000_000_i64,
+    ) {
+        use crate::tariff::frequency_curve::{CurvePoint, PointPrice};
+        let mut curve =
+            FrequencyCurve::deviation_vector_2019(MicroPerKilowattHour::new(reference)).unwrap();
+        let point = |(frequency, price): (&u32, &i64)| CurvePoint {
+            frequency: hertz(*frequency),
+            price: PointPrice::Fixed(MicroPerKilowattHour::new(*price)),
+        };
+        curve.points = points.iter().map(point).collect::<Vec<_>>().try_into().unwrap();
+        let network = Network::new();
+        let body = PublishTariff {
+            tariff: None,
+            name: "random".parse().unwrap(),
+            first_period: network.next(),
+            terms: TariffTerms {
+                import: PriceRule::FrequencyLinked(curve.clone()),
+                export: ExportRule::Separate(PriceRule::Flat { price: MicroPerKilowattHour::new(price) }),
+            },
+        };
+        let body = Body::from(body);
+        prop_assert_eq!(body.check(&[], &network.rules), Ok(()));
+        prop_assert_eq!(Body::decode(body.kind(), &body.encode()), Ok(body));
+        // Between two points the price lies between theirs, at a point it is the point's.
+        let (lowest, highest) = (points.values().min().unwrap(), points.values().max().unwrap());
+        for millihertz in (40_000..=70_000).step_by(997) {
+            let found = curve.price(hertz(millihertz)).get();
+            prop_assert!((*lowest..=*highest).contains(&found));
+        }
+    }
+}
