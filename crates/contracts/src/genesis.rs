@@ -294,13 +294,15 @@ mod tests {
     use super::*;
     use crate::tests::kit::{genesis, key, kolkata, madrid};
 
+    type Spoil = fn(&mut Genesis);
+
     fn good() -> Genesis {
         genesis(kolkata(), LocalDay::from_civil(2025, 6, 1).unwrap())
     }
 
     #[test]
     fn a_genesis_that_is_impossible_founds_nothing() {
-        let cases: &[(&str, fn(&mut Genesis))] = &[
+        let cases: &[(&str, Spoil)] = &[
             ("version 2", |genesis| genesis.version = 2),
             ("between 1 and", |genesis| genesis.owner.threshold = 0),
             ("between 1 and", |genesis| genesis.owner.threshold = 4),

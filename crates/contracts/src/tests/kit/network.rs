@@ -42,6 +42,8 @@ pub struct Network {
     pub height: u64,
     /// Continues with each transaction, like the chain of a ledger's state roots.
     pub state_root: Hash,
+    /// Name, code and state root of everything that was sent.
+    pub journal: Vec<(&'static str, u16, Hash)>,
     pub owner: Vec<SigningKey>,
     pub clock_keeper: SigningKey,
     pub regulators: Vec<Member>,
@@ -105,6 +107,7 @@ impl Network {
             rules,
             state: Memory::default(),
             height: 0,
+            journal: Vec::new(),
             owner: owner_keys(),
             clock_keeper: key("clock keeper"),
             regulators: Vec::new(),
@@ -211,6 +214,7 @@ impl Network {
         let written = Hash::of(&codec::encode(&writes));
         self.state_root =
             next_state_root(&self.state_root, BlockHeight::new(self.height), &written);
+        self.journal.push((body.entry().name, receipt.code, self.state_root));
         let decode = |bytes: &[u8]| codec::decode::<Event>(bytes).expect("a canonical event");
         let events = receipt.events.iter().map(|bytes| decode(bytes)).collect();
         Outcome { id: receipt.transaction, code: receipt.code, events, writes }
