@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
+
 /// Whether a file of the same name may be there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Existing {
@@ -23,7 +25,10 @@ pub(crate) fn write(
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut beside = std::ffi::OsString::from(".");
     beside.push(name);
-    beside.push(format!(".{}.part", std::process::id()));
+    // Nobody can guess the name and put something else there beforehand.
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    beside.push(format!(".{}.part", HEXLOWER.encode(&random)));
     let beside = path.with_file_name(beside);
     let written =
         fill(&beside, bytes, private).and_then(|()| put_in_place(&beside, path, existing));
@@ -36,7 +41,7 @@ pub(crate) fn write(
 
 fn fill(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     if private {
         restrict(&mut options);
     }

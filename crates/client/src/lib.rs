@@ -39,6 +39,8 @@ pub mod transaction_builder;
 pub mod verify;
 
 mod atomic_file;
+mod bill_json;
+mod chain_json;
 mod decimal;
 mod json;
 mod proof_columns;

@@ -3,28 +3,25 @@
 //! What can be computed from other fields is written for the reader and compared when read, because
 //! the whole file is written again and must come out the same.
 
-use contracts::billing::bill_calculation::TariffSegment;
 use contracts::billing::bill_proof::{
     BillProof, DayProof, DaySeal, FrequencyDayProof, FrequencyPatch, ReadingPatch, issued_event,
 };
-use contracts::billing::{Bill, BillLine, LineKind};
+use contracts::billing::{Bill, BillIssued};
 use contracts::event::Event;
-use primitives::calendar::{BillingPeriod, LocalDay, SettlementPeriod};
+use primitives::calendar::LocalDay;
 use primitives::codec::{Bounded, CodecError, encode};
+use primitives::envelope::SignedTransaction;
 use primitives::hash::Hash;
-use primitives::header::{Certificate, Executed, Header, ValidatorSet};
-use primitives::identifier::{BillId, LedgerId, PartyId, TariffId, UsagePointId};
-use primitives::key::{PublicKey, Signature};
-use primitives::merkle::MerklePath;
-use primitives::proof::{Anchor, EventPath, EventProof, SetChange};
-use primitives::units::{BlockHeight, MicroCurrency, MilliMicro, Timestamp, WattHours};
+use primitives::identifier::LedgerId;
+use primitives::proof::EventProof;
 use serde::{Deserialize, Serialize};
 
+use crate::bill_json::{BillJson, SegmentJson};
+use crate::chain_json::{AnchorJson, EventPathJson, PathJson, SetChangeJson};
 use crate::genesis_file::GenesisJson;
-use crate::json::{Base64, Written, unwritten, written};
+use crate::json::{Base64, Written};
 use crate::proof_columns::{self, Columns, Patch};
-use crate::proof_file::ProofFileError;
-use crate::tariff_json::TermsJson;
+use crate::proof_file::{FORMAT, ProofFileError};
 
 /// The whole file, in the order in which it is written.
 #[derive(Serialize, Deserialize)]
@@ -47,57 +44,6 @@ pub(crate) struct ProofJson {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BillJson {
-    id: Written<BillId>,
-    usage_point: Written<UsagePointId>,
-    number: u32,
-    period: Written<BillingPeriod>,
-    revision: u32,
-    customer: Written<PartyId>,
-    biller: Written<PartyId>,
-    export_payer: Written<PartyId>,
-    metered_import_wh: Written<u64>,
-    metered_export_wh: Written<u64>,
-    residual_import_wh: Written<u64>,
-    residual_export_wh: Written<u64>,
-    lines: Vec<LineJson>,
-    total_micro: Written<i64>,
-    readings_root: Written<Hash>,
-    frequency_root: Written<Hash>,
-    tariff_hash: Written<Hash>,
-    issued_at: Written<Timestamp>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LineJson {
-    kind: LineKindJson,
-    tariff: Written<TariffId>,
-    version: u16,
-    energy_wh: Written<u64>,
-    exact_milli_micro: Written<i128>,
-    amount_micro: Written<i64>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum LineKindJson {
-    EnergyImport,
-    EnergyExport,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SegmentJson {
-    first_period: u32,
-    tariff: Written<TariffId>,
-    version: u16,
-    version_first_period: u32,
-    terms: TermsJson,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct SealsJson {
     meter: Vec<SealJson>,
     frequency: Vec<Base64>,
@@ -112,88 +58,12 @@ struct SealJson {
     path: Option<PathJson>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PathJson {
-    index: Written<u64>,
-    leaf_count: Written<u64>,
-    siblings: Vec<Written<Hash>>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EventPathJson {
-    event_in_receipt: PathJson,
-    receipt_in_block: PathJson,
-    block_in_accumulator: PathJson,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AnchorJson {
-    header: HeaderJson,
-    certificate: CertificateJson,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SetChangeJson {
-    header: HeaderJson,
-    certificate: CertificateJson,
-    next_validators: Vec<Written<PublicKey>>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HeaderJson {
-    version: u8,
-    ledger_id: Written<LedgerId>,
-    height: Written<u64>,
-    parent: Written<Hash>,
-    time: Written<Timestamp>,
-    proposer: Written<PublicKey>,
-    epoch: Written<u64>,
-    validators_hash: Written<Hash>,
-    next_validators_hash: Written<Hash>,
-    transactions_root: Written<Hash>,
-    executed: ExecutedJson,
-    context: Base64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExecutedJson {
-    height: Written<u64>,
-    state_root: Written<Hash>,
-    receipts: Written<Hash>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CertificateJson {
-    view: Written<u64>,
-    parent_view: Written<u64>,
-    signatures: Vec<SignatureJson>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SignatureJson {
-    validator: u16,
-    signature: Written<Signature>,
-}
-
 impl ProofJson {
     /// The written form of a proof whose event is that of its bill.
     pub(crate) fn of(proof: &BillProof, bill_hash: Hash, days: &[LocalDay]) -> Self {
         let event = &proof.event;
-        let change = |it: &SetChange| SetChangeJson {
-            header: HeaderJson::of(&it.header),
-            certificate: CertificateJson::of(&it.certificate),
-            next_validators: written(&it.next_validators),
-        };
         Self {
-            format: crate::proof_file::FORMAT.to_owned(),
+            format: FORMAT.to_owned(),
             ledger_id: Written(proof.genesis.ledger_id()),
             bill: BillJson::of(&proof.bill),
             bill_hash: Written(bill_hash),
@@ -205,16 +75,9 @@ impl ProofJson {
                 frequency: proof.frequency_days.iter().map(|it| signed(&it.seal)).collect(),
             },
             patches: patches_of(proof, days),
-            path: EventPathJson {
-                event_in_receipt: PathJson::of(&event.path.event_in_receipt),
-                receipt_in_block: PathJson::of(&event.path.receipt_in_block),
-                block_in_accumulator: PathJson::of(&event.path.block_in_accumulator),
-            },
-            set_changes: event.set_changes.iter().map(change).collect(),
-            anchor: AnchorJson {
-                header: HeaderJson::of(&event.anchor.header),
-                certificate: CertificateJson::of(&event.anchor.certificate),
-            },
+            path: EventPathJson::of(&event.path),
+            set_changes: event.set_changes.iter().map(SetChangeJson::of).collect(),
+            anchor: AnchorJson::of(&event.anchor),
             genesis: GenesisJson::of(&proof.genesis),
         }
     }
@@ -226,18 +89,13 @@ impl ProofJson {
         let days = proof_columns::slots_of(&genesis, &bill)?;
         let segments: Result<Vec<_>, _> =
             self.tariff.into_iter().map(SegmentJson::segment).collect();
+        let set_changes: Result<Vec<_>, _> =
+            self.set_changes.into_iter().map(SetChangeJson::change).collect();
         let event = EventProof {
             validators: genesis.validators.clone(),
-            set_changes: set_changes(self.set_changes)?,
-            anchor: Anchor {
-                header: self.anchor.header.header()?,
-                certificate: self.anchor.certificate.certificate()?,
-            },
-            path: EventPath {
-                event_in_receipt: self.path.event_in_receipt.path()?,
-                receipt_in_block: self.path.receipt_in_block.path()?,
-                block_in_accumulator: self.path.block_in_accumulator.path()?,
-            },
+            set_changes: set_changes?.try_into()?,
+            anchor: self.anchor.anchor()?,
+            path: self.path.path()?,
             event: event_bytes(&bill, self.bill_hash.0)?,
         };
         let mut readings = self.columns.readings(&days)?.into_iter();
@@ -282,30 +140,13 @@ impl ProofJson {
     }
 }
 
-fn set_changes<const MAX: usize>(
-    changes: Vec<SetChangeJson>,
-) -> Result<Bounded<SetChange, MAX>, ProofFileError> {
-    let mut list = Bounded::new();
-    for change in changes {
-        list.push(SetChange {
-            header: change.header.header()?,
-            certificate: change.certificate.certificate()?,
-            next_validators: ValidatorSet::new(unwritten(change.next_validators))
-                .map_err(|error| ProofFileError::Value(error.to_string()))?,
-        })?;
-    }
-    Ok(list)
-}
-
 /// The event says what the bill says, except for the hash, which stands beside it.
 fn event_bytes<const MAX: usize>(
     bill: &Bill,
     bill_hash: Hash,
 ) -> Result<Bounded<u8, MAX>, CodecError> {
     let event = match issued_event(bill) {
-        Event::BillIssued(issued) => {
-            Event::BillIssued(contracts::billing::BillIssued { bill_hash, ..issued })
-        }
+        Event::BillIssued(issued) => Event::BillIssued(BillIssued { bill_hash, ..issued }),
         other => other,
     };
     encode(&event).try_into()
@@ -334,102 +175,8 @@ fn patches_of(proof: &BillProof, days: &[LocalDay]) -> Vec<Patch> {
     patches
 }
 
-fn signed(transaction: &primitives::envelope::SignedTransaction) -> Base64 {
+fn signed(transaction: &SignedTransaction) -> Base64 {
     Base64(encode(transaction))
-}
-
-impl BillJson {
-    fn of(bill: &Bill) -> Self {
-        let line = |it: &BillLine| LineJson {
-            kind: match it.kind {
-                LineKind::EnergyImport => LineKindJson::EnergyImport,
-                LineKind::EnergyExport => LineKindJson::EnergyExport,
-            },
-            tariff: Written(it.tariff),
-            version: it.version,
-            energy_wh: Written(it.energy.get()),
-            exact_milli_micro: Written(it.exact.get()),
-            amount_micro: Written(it.amount.get()),
-        };
-        Self {
-            id: Written(bill.id()),
-            usage_point: Written(bill.usage_point),
-            number: bill.number,
-            period: Written(bill.period),
-            revision: bill.revision,
-            customer: Written(bill.customer),
-            biller: Written(bill.biller),
-            export_payer: Written(bill.export_payer),
-            metered_import_wh: Written(bill.metered_import.get()),
-            metered_export_wh: Written(bill.metered_export.get()),
-            residual_import_wh: Written(bill.residual_import.get()),
-            residual_export_wh: Written(bill.residual_export.get()),
-            lines: bill.lines.iter().map(line).collect(),
-            total_micro: Written(bill.total.get()),
-            readings_root: Written(bill.readings_root),
-            frequency_root: Written(bill.frequency_root),
-            tariff_hash: Written(bill.tariff_hash),
-            issued_at: Written(bill.issued_at),
-        }
-    }
-
-    fn bill(self) -> Result<Bill, CodecError> {
-        let line = |it: LineJson| BillLine {
-            kind: match it.kind {
-                LineKindJson::EnergyImport => LineKind::EnergyImport,
-                LineKindJson::EnergyExport => LineKind::EnergyExport,
-            },
-            tariff: it.tariff.0,
-            version: it.version,
-            energy: WattHours::new(it.energy_wh.0),
-            exact: MilliMicro::new(it.exact_milli_micro.0),
-            amount: MicroCurrency::new(it.amount_micro.0),
-        };
-        let lines: Vec<_> = self.lines.into_iter().map(line).collect();
-        Ok(Bill {
-            usage_point: self.usage_point.0,
-            number: self.number,
-            period: self.period.0,
-            revision: self.revision,
-            customer: self.customer.0,
-            biller: self.biller.0,
-            export_payer: self.export_payer.0,
-            metered_import: WattHours::new(self.metered_import_wh.0),
-            metered_export: WattHours::new(self.metered_export_wh.0),
-            residual_import: WattHours::new(self.residual_import_wh.0),
-            residual_export: WattHours::new(self.residual_export_wh.0),
-            lines: lines.try_into()?,
-            total: MicroCurrency::new(self.total_micro.0),
-            readings_root: self.readings_root.0,
-            frequency_root: self.frequency_root.0,
-            tariff_hash: self.tariff_hash.0,
-            issued_at: self.issued_at.0,
-        })
-    }
-}
-
-impl SegmentJson {
-    fn of(segment: &TariffSegment) -> Self {
-        Self {
-            first_period: segment.first_period.get(),
-            tariff: Written(segment.version.tariff),
-            version: segment.version.version,
-            version_first_period: segment.version.first_period.get(),
-            terms: TermsJson::of(&segment.version.terms),
-        }
-    }
-
-    fn segment(self) -> Result<TariffSegment, ProofFileError> {
-        Ok(TariffSegment {
-            first_period: SettlementPeriod::new(self.first_period),
-            version: contracts::tariff::TariffVersion {
-                tariff: self.tariff.0,
-                version: self.version,
-                first_period: SettlementPeriod::new(self.version_first_period),
-                terms: self.terms.terms().map_err(ProofFileError::Value)?,
-            },
-        })
-    }
 }
 
 impl SealJson {
@@ -446,91 +193,6 @@ impl SealJson {
         Ok(match self.path {
             None => DaySeal::Meter(transaction),
             Some(path) => DaySeal::Gateway { transaction, path: path.path()? },
-        })
-    }
-}
-
-impl PathJson {
-    fn of(path: &MerklePath) -> Self {
-        Self {
-            index: Written(path.index),
-            leaf_count: Written(path.leaf_count),
-            siblings: written(&path.siblings),
-        }
-    }
-
-    fn path(self) -> Result<MerklePath, CodecError> {
-        Ok(MerklePath {
-            index: self.index.0,
-            leaf_count: self.leaf_count.0,
-            siblings: unwritten(self.siblings).try_into()?,
-        })
-    }
-}
-
-impl HeaderJson {
-    fn of(header: &Header) -> Self {
-        Self {
-            version: header.version,
-            ledger_id: Written(header.ledger_id),
-            height: Written(header.height.get()),
-            parent: Written(header.parent),
-            time: Written(header.time),
-            proposer: Written(header.proposer),
-            epoch: Written(header.epoch),
-            validators_hash: Written(header.validators_hash),
-            next_validators_hash: Written(header.next_validators_hash),
-            transactions_root: Written(header.transactions_root),
-            executed: ExecutedJson {
-                height: Written(header.executed.height.get()),
-                state_root: Written(header.executed.state_root),
-                receipts: Written(header.executed.receipts),
-            },
-            context: Base64(header.context.to_vec()),
-        }
-    }
-
-    fn header(self) -> Result<Header, CodecError> {
-        Ok(Header {
-            version: self.version,
-            ledger_id: self.ledger_id.0,
-            height: BlockHeight::new(self.height.0),
-            parent: self.parent.0,
-            time: self.time.0,
-            proposer: self.proposer.0,
-            epoch: self.epoch.0,
-            validators_hash: self.validators_hash.0,
-            next_validators_hash: self.next_validators_hash.0,
-            transactions_root: self.transactions_root.0,
-            executed: Executed {
-                height: BlockHeight::new(self.executed.height.0),
-                state_root: self.executed.state_root.0,
-                receipts: self.executed.receipts.0,
-            },
-            context: self.context.0.try_into()?,
-        })
-    }
-}
-
-impl CertificateJson {
-    fn of(certificate: &Certificate) -> Self {
-        let signature = |&(validator, signature): &(u16, Signature)| SignatureJson {
-            validator,
-            signature: Written(signature),
-        };
-        Self {
-            view: Written(certificate.view),
-            parent_view: Written(certificate.parent_view),
-            signatures: certificate.signatures.iter().map(signature).collect(),
-        }
-    }
-
-    fn certificate(self) -> Result<Certificate, CodecError> {
-        let signatures = self.signatures.into_iter().map(|it| (it.validator, it.signature.0));
-        Ok(Certificate {
-            view: self.view.0,
-            parent_view: self.parent_view.0,
-            signatures: signatures.collect::<Vec<_>>().try_into()?,
         })
     }
 }

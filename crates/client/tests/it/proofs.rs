@@ -5,11 +5,13 @@ use client::verify::{TrustAnchor, VerifyError, verify};
 use contracts::billing::bill_proof::{BillProof, BillProofError, CollectError, verify_bill_proof};
 use primitives::calendar::BillingPeriod;
 use primitives::codec::{decode, encode};
+use primitives::header::{Certificate, ValidatorSet};
 use primitives::key::Signature;
+use primitives::proof::SetChange;
 use primitives::reading::DaySeed;
-use primitives::units::{MicroCurrency, MilliHertz, Timestamp, WattHours};
+use primitives::units::{BlockHeight, MicroCurrency, MilliHertz, Timestamp, WattHours};
 
-use crate::kit::{Ledger, curve, day, flat};
+use crate::kit::{Ledger, curve, day, flat, key};
 
 const FIRST: i8 = 1;
 
@@ -58,6 +60,25 @@ fn corrected() -> BillProof {
     ledger.proof(bill).unwrap()
 }
 
+/// The bill of one day, whose final header was signed by validators that followed the first.
+fn after_set_change() -> BillProof {
+    let mut proof = by_meter();
+    let next = ValidatorSet::new(vec![key("second validator").public()]).unwrap();
+    let anchor = &mut proof.event.anchor;
+    let mut header = anchor.header.clone();
+    header.height = BlockHeight::new(anchor.header.height.get() - 1);
+    header.next_validators_hash = next.hash();
+    header.context = vec![1, 2, 3].try_into().unwrap();
+    anchor.header.epoch = 1;
+    anchor.header.validators_hash = next.hash();
+    anchor.header.next_validators_hash = next.hash();
+    anchor.certificate = Certificate::solo(&anchor.header, &key("second validator"));
+    let certificate = Certificate::solo(&header, &key("validator"));
+    let change = SetChange { header, certificate, next_validators: next };
+    proof.event.set_changes = vec![change].try_into().unwrap();
+    proof
+}
+
 fn text(proof: &BillProof) -> String {
     ProofFile::new(proof.clone()).unwrap().text().to_owned()
 }
@@ -69,7 +90,9 @@ fn wrong(proof: &BillProof) -> String {
 
 #[test]
 fn right_proofs_verify_under_every_anchor() {
-    for (proof, corrections) in [(by_meter(), 0), (by_gateway(), 0), (corrected(), 6)] {
+    for (proof, corrections) in
+        [(by_meter(), 0), (by_gateway(), 0), (corrected(), 6), (after_set_change(), 0)]
+    {
         let text = text(&proof);
         assert_eq!(ProofFile::parse(text.as_bytes()).unwrap().proof(), &proof);
         assert_eq!(decode::<BillProof>(&encode(&proof)), Ok(proof.clone()));
@@ -211,7 +234,7 @@ fn one_byte_of_a_signature_is_named() {
 /// Flips one bit of each byte of the canonical encoding: no field is left unchecked.
 #[test]
 fn no_bit_of_the_typed_proof_is_free() {
-    for proof in [by_meter(), by_gateway(), corrected()] {
+    for proof in [after_set_change(), by_gateway(), corrected()] {
         let bytes = encode(&proof);
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
@@ -226,7 +249,7 @@ fn no_bit_of_the_typed_proof_is_free() {
 /// Changes the value on each line of the file, keeping the file's form.
 #[test]
 fn every_changed_value_is_refused() {
-    for proof in [by_meter(), by_gateway(), corrected()] {
+    for proof in [after_set_change(), by_gateway(), corrected()] {
         let text = text(&proof);
         let lines: Vec<&str> = text.lines().collect();
         let mut changes = 0;
@@ -287,7 +310,7 @@ fn a_thousand_changed_bytes_are_refused() {
         random ^= random << 17;
         (random % below as u64) as usize
     };
-    for proof in [by_meter(), by_gateway(), corrected()] {
+    for proof in [after_set_change(), by_gateway(), corrected()] {
         let bytes = text(&proof).into_bytes();
         for _ in 0..334 {
             let mut changed = bytes.clone();
