@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail};
 
 use crate::process::{self, cargo};
-use crate::{golden, tidy};
+use crate::{golden, reference, tidy};
 
 /// How much of the tests runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +54,7 @@ pub fn run(root: &Path, scope: Scope) -> Result<()> {
     report.step("fmt", || process::run(&mut cargo(root, &["fmt", "--all", "--check"])));
     report.step("clippy", || process::run(&mut clippy(root)));
     report.step("tidy", || tidy::run(root));
+    report.step("reference", || reference::check(root));
     report.step("doc", || process::run(&mut documentation(root)));
     optional_steps(root, &mut report);
     if scope == Scope::Fast {

@@ -7,6 +7,7 @@
 mod check;
 mod golden;
 mod process;
+mod reference;
 mod simbench;
 mod tidy;
 
@@ -22,6 +23,7 @@ cargo xtask <task>
                             --long lets the tests run their long variants (GRIDTALLY_LONG=1)
   tidy                      what the compiler does not see: floors, words, sizes, links, rulebook
   golden                    rewrites the golden files and shows what changed
+  reference                 rewrites docs/reference from the tables of the rules
   simbench --from DIR       rebuilds data/simbench from the extract in DIR
 ";
 
@@ -43,6 +45,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["check", flags @ ..] => check::run(&root, check::Scope::from_flags(flags)?),
         ["tidy"] => tidy::run(&root),
         ["golden"] => golden::rewrite(&root),
+        ["reference"] => reference::write(&root),
         ["simbench", "--from", source] => {
             simbench::convert(Path::new(source), &root.join("data/simbench"))
         }
