@@ -142,6 +142,19 @@ impl Ledger {
         block: &CheckedBlock,
         certificate: &Certificate,
     ) -> Result<Vec<Receipt>, LedgerError> {
+        self.append_with(block, certificate, Durability::Synced)
+    }
+
+    /// The same with another durability, for a store that can be made again: a replay's.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub(crate) fn append_with(
+        &self,
+        block: &CheckedBlock,
+        certificate: &Certificate,
+        durability: Durability,
+    ) -> Result<Vec<Receipt>, LedgerError> {
         let (head, snapshot) = {
             let tip = self.tip.read().expect(UNPOISONED);
             (Arc::clone(&tip.head), Arc::clone(&tip.snapshot))
@@ -157,7 +170,7 @@ impl Ledger {
         let (receipts, writes) = execute(&self.rules, &head, block, &*snapshot)?;
         let (mut batch, head) = batch(block, certificate, &head, &receipts, &writes);
         index_transactions(&mut batch, header.height.get(), &receipts, &*snapshot)?;
-        self.store.commit(batch, Durability::Synced)?;
+        self.store.commit(batch, durability)?;
         let snapshot = Arc::from(self.store.snapshot()?);
         *self.tip.write().expect(UNPOISONED) = Tip { head: Arc::new(head), snapshot };
         Ok(receipts)

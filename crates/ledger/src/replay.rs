@@ -9,7 +9,7 @@ use crate::block::{CheckedBlock, check_certificate};
 use crate::chain::Ledger;
 use crate::check::Verifier;
 use crate::error::LedgerError;
-use crate::store::Store;
+use crate::store::{Durability, Store};
 
 /// What a replay came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub fn replay(
         let (block, sealed) = view.block(height)?.ok_or(LedgerError::Damaged { what: "block" })?;
         let checked = CheckedBlock::check(block, &again.head(), again.rules(), verifier)?;
         check_certificate(checked.header(), &sealed.certificate, &validators)?;
-        again.append(&checked, &sealed.certificate)?;
+        again.append_with(&checked, &sealed.certificate, Durability::Buffered)?;
         let recorded =
             view.executed(height)?.ok_or(LedgerError::Damaged { what: "execution result" })?;
         if again.head().executed != recorded {

@@ -1,0 +1,71 @@
+//! Floor 4: the REST API under `/v1` and plain readable pages, over the ledger's read side.
+//!
+//! This floor alone knows JSON and HTML. It sees the ledger through two doors, [`ledger::Reader`] and
+//! [`ledger::Submitter`], and knows neither the node nor its orderer. It signs nothing, it supplies no
+//! bytes to sign, and it decides no rule: transactions come in canonical encoding and carry their
+//! signatures; JSON is for display.
+//!
+//! Where to start reading:
+//! - [`routes`]: the table of addresses, one file per resource;
+//! - [`request`]: what every read has in common: one view, one height, the reader's rights;
+//! - [`rights`]: who may see what, in one file;
+//! - [`problem`]: every answer that is not what was asked for, in one place;
+//! - [`response`]: the types of the answers, converted from the types of the lower floors by hand;
+//! - [`html`]: the pages, built from the same answers, so that the rights hold there too.
+//!
+//! Invariants: everything in one answer comes from one height, which the header `Gridtally-Height`
+//! names; every list and every wait has a named bound; what a reader may not see is left out of the
+//! answer before it is written, never hidden afterwards.
+
+pub mod html;
+pub mod problem;
+pub mod request;
+pub mod response;
+pub mod rights;
+pub mod routes;
+mod server;
+pub mod session;
+
+use std::sync::Arc;
+
+use ledger::{LedgerError, Reader, Submitter, View};
+use primitives::identifier::BillId;
+
+pub use routes::router;
+pub use server::serve;
+
+/// Writes the proof file of a bill as it stands in a view; `None` while no header commits to the bill.
+///
+/// The form of a proof file belongs to the floor that verifies it; the program hands the writer in.
+pub type ProofExporter =
+    Arc<dyn Fn(&View, BillId) -> Result<Option<Vec<u8>>, LedgerError> + Send + Sync>;
+
+/// What the program decides about the API.
+#[derive(Clone)]
+pub struct ApiConfig {
+    /// The names under which clients reach this node, as `host` or `host:port`. A session is opened
+    /// only for one of them, so that a login at another host cannot be passed on to this one. Without
+    /// a name no session is opened.
+    pub hosts: Vec<String>,
+    /// Does everybody see everything without a session? It counts only on a ledger whose genesis says
+    /// `demo`: there all keys are public anyway.
+    pub open_reads: bool,
+    /// Writes proof files.
+    pub proof_exporter: ProofExporter,
+}
+
+/// The API of one ledger: what it reads from, what it submits to, and how.
+#[derive(Clone)]
+pub struct Api {
+    reader: Arc<dyn Reader>,
+    submitter: Arc<dyn Submitter>,
+    config: ApiConfig,
+}
+
+impl Api {
+    /// An API over these two doors.
+    #[must_use]
+    pub fn new(reader: Arc<dyn Reader>, submitter: Arc<dyn Submitter>, config: ApiConfig) -> Self {
+        Self { reader, submitter, config }
+    }
+}

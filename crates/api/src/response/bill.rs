@@ -1,0 +1,179 @@
+//! Bills.
+
+use contracts::billing::{Bill, BillLine, BillState, LineKind};
+use primitives::identifier::BillId;
+use serde::Serialize;
+
+/// A bill in a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct BillEntry {
+    /// Its id.
+    pub bill: String,
+    /// The usage point.
+    pub usage_point: String,
+    /// Counts the bills of this usage point, from 1.
+    pub number: u32,
+    /// The billing period: a day, a month, …, or a range of days.
+    pub billing_period: String,
+    /// Its first day.
+    pub first_day: Option<String>,
+    /// Its last day.
+    pub last_day: Option<String>,
+    /// Counts the bills of this period, from 1.
+    pub revision: u32,
+    /// When it was issued.
+    pub issued_at: String,
+    /// Total and payments.
+    #[serde(flatten)]
+    pub amounts: Option<BillAmounts>,
+    /// Amounts and lines are not for this reader.
+    #[serde(skip_serializing_if = "super::is_false")]
+    pub withheld: bool,
+}
+
+/// What a bill is over and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct BillAmounts {
+    /// The sum of the lines; below zero when the customer is owed.
+    pub total_micro: String,
+    /// Paid so far; below zero when it was paid out.
+    pub paid_micro: String,
+    /// Still open: above zero to be paid by the customer, below zero to be paid out to it.
+    pub open_micro: String,
+    /// `open` or `paid`.
+    pub status: &'static str,
+}
+
+impl BillEntry {
+    /// A bill; `seen` = the reader may see its values.
+    #[must_use]
+    pub fn new(id: BillId, bill: &Bill, state: &BillState, seen: bool) -> Self {
+        let days = bill.period.days().ok();
+        Self {
+            bill: id.to_string(),
+            usage_point: bill.usage_point.to_string(),
+            number: bill.number,
+            billing_period: bill.period.to_string(),
+            first_day: days.map(|(first, _)| first.to_string()),
+            last_day: days.map(|(_, last)| last.to_string()),
+            revision: bill.revision,
+            issued_at: bill.issued_at.to_string(),
+            amounts: seen.then(|| BillAmounts {
+                total_micro: bill.total.get().to_string(),
+                paid_micro: state.paid.get().to_string(),
+                open_micro: state.open.get().to_string(),
+                status: if state.open.get() == 0 { "paid" } else { "open" },
+            }),
+            withheld: !seen,
+        }
+    }
+}
+
+/// A bill as issued, and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct BillDetail {
+    /// The bill.
+    #[serde(flatten)]
+    pub entry: BillEntry,
+    /// Who is billed.
+    pub customer: String,
+    /// Who bills, and collects for both sides.
+    pub biller: String,
+    /// Who owes export credits.
+    pub export_payer: String,
+    /// The transaction that issued it.
+    pub transaction_id: Option<String>,
+    /// The block in which it was issued.
+    pub height: String,
+    /// Hash of the whole bill.
+    pub bill_hash: String,
+    /// Merkle root over one commitment per day of readings.
+    pub readings_root: String,
+    /// Merkle root over one commitment per day of frequencies.
+    pub frequency_root: String,
+    /// Hash of the tariff versions used.
+    pub tariff_hash: String,
+    /// Energy and lines.
+    #[serde(flatten)]
+    pub content: Option<BillContent>,
+}
+
+/// What a bill says.
+#[derive(Debug, Clone, Serialize)]
+pub struct BillContent {
+    /// Energy drawn by the meter.
+    pub metered_import_wh: String,
+    /// Energy injected by the meter.
+    pub metered_export_wh: String,
+    /// Energy that is billed.
+    pub residual_import_wh: String,
+    /// Energy that is credited.
+    pub residual_export_wh: String,
+    /// The lines.
+    pub lines: Vec<LineEntry>,
+}
+
+/// A line of a bill.
+#[derive(Debug, Clone, Serialize)]
+pub struct LineEntry {
+    /// `energy_import` or `energy_export`.
+    pub kind: &'static str,
+    /// The tariff that priced it.
+    pub tariff: String,
+    /// Its version.
+    pub tariff_version: u16,
+    /// The energy.
+    pub energy_wh: String,
+    /// Energy × price, summed exactly, in 10⁻⁹ of the currency.
+    pub exact_milli_micro: String,
+    /// The same, rounded once to the currency's minor unit.
+    pub amount_micro: String,
+}
+
+impl From<&BillLine> for LineEntry {
+    fn from(line: &BillLine) -> Self {
+        Self {
+            kind: match line.kind {
+                LineKind::EnergyImport => "energy_import",
+                LineKind::EnergyExport => "energy_export",
+            },
+            tariff: line.tariff.to_string(),
+            tariff_version: line.version,
+            energy_wh: line.energy.get().to_string(),
+            exact_milli_micro: line.exact.get().to_string(),
+            amount_micro: line.amount.get().to_string(),
+        }
+    }
+}
+
+impl BillDetail {
+    /// A bill; `entry` tells whether the reader may see its values.
+    #[must_use]
+    pub fn new(
+        entry: BillEntry,
+        bill: &Bill,
+        state: &BillState,
+        transaction_id: Option<String>,
+    ) -> Self {
+        let seen = !entry.withheld;
+        Self {
+            entry,
+            customer: bill.customer.to_string(),
+            biller: bill.biller.to_string(),
+            export_payer: bill.export_payer.to_string(),
+            transaction_id,
+            height: state.position.height.to_string(),
+            bill_hash: bill.hash().to_string(),
+            readings_root: bill.readings_root.to_string(),
+            frequency_root: bill.frequency_root.to_string(),
+            tariff_hash: bill.tariff_hash.to_string(),
+            content: seen.then(|| BillContent {
+                metered_import_wh: bill.metered_import.get().to_string(),
+                metered_export_wh: bill.metered_export.get().to_string(),
+                residual_import_wh: bill.residual_import.get().to_string(),
+                residual_export_wh: bill.residual_export.get().to_string(),
+                lines: bill.lines.iter().map(LineEntry::from).collect(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Tariffs, their versions and terms: public.
+
+use contracts::Rules;
+use contracts::tariff::frequency_curve::{FrequencyRounding, Interpolation, PointPrice};
+use contracts::tariff::{
+    ExportRule, FrequencyCurve, PriceRule, Tariff, TariffTerms, TariffVersion,
+};
+use primitives::identifier::TariffId;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Period;
+
+/// A tariff in a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct TariffEntry {
+    /// Its id.
+    pub tariff: String,
+    /// Its name.
+    pub name: String,
+    /// Who publishes its versions.
+    pub publisher: String,
+    /// How many versions it has.
+    pub versions: usize,
+    /// Where the first begins.
+    pub first_period: Option<Period>,
+}
+
+impl TariffEntry {
+    /// A tariff in a list.
+    #[must_use]
+    pub fn new(id: TariffId, tariff: &Tariff, rules: &Rules) -> Self {
+        let first = tariff.first_periods.first();
+        Self {
+            tariff: id.to_string(),
+            name: tariff.name.to_string(),
+            publisher: tariff.publisher.to_string(),
+            versions: tariff.first_periods.len(),
+            first_period: first.map(|period| Period::new(rules.calendar(), *period)),
+        }
+    }
+}
+
+/// A tariff with its versions.
+#[derive(Debug, Clone, Serialize)]
+pub struct TariffDetail {
+    /// Its id.
+    pub tariff: String,
+    /// Its name.
+    pub name: String,
+    /// Who publishes its versions.
+    pub publisher: String,
+    /// The versions, from 1.
+    pub versions: Vec<VersionEntry>,
+}
+
+/// A version of a tariff.
+#[derive(Debug, Clone, Serialize)]
+pub struct VersionEntry {
+    /// Counts from 1.
+    pub version: u16,
+    /// The first period it holds in.
+    pub first_period: Period,
+    /// Its terms.
+    pub terms: Value,
+}
+
+impl VersionEntry {
+    /// A version.
+    #[must_use]
+    pub fn new(version: &TariffVersion, rules: &Rules) -> Self {
+        Self {
+            version: version.version,
+            first_period: Period::new(rules.calendar(), version.first_period),
+            terms: terms(&version.terms),
+        }
+    }
+}
+
+/// The terms of a version.
+#[must_use]
+pub fn terms(terms: &TariffTerms) -> Value {
+    let export = match &terms.export {
+        ExportRule::SameAsImport => json!({ "rule": "same_as_import" }),
+        ExportRule::Separate(price) => rule(price),
+        ExportRule::NotCredited => json!({ "rule": "not_credited" }),
+    };
+    json!({ "import": rule(&terms.import), "export": export })
+}
+
+fn rule(price: &PriceRule) -> Value {
+    match price {
+        PriceRule::Flat { price } => {
+            json!({ "rule": "flat", "price_micro_per_kwh": price.get().to_string() })
+        }
+        PriceRule::FrequencyLinked(curve) => curve_json(curve),
+    }
+}
+
+fn curve_json(curve: &FrequencyCurve) -> Value {
+    let point = |point: &contracts::tariff::frequency_curve::CurvePoint| match point.price {
+        PointPrice::Fixed(price) => json!({
+            "frequency_millihertz": point.frequency.get(),
+            "price_micro_per_kwh": price.get().to_string(),
+        }),
+        PointPrice::Reference => json!({
+            "frequency_millihertz": point.frequency.get(), "price": "reference",
+        }),
+    };
+    json!({
+        "rule": "frequency_linked",
+        "points": curve.points.iter().map(point).collect::<Vec<_>>(),
+        "interpolation": match curve.interpolation {
+            Interpolation::Linear => "linear",
+            Interpolation::Step => "step",
+        },
+        "step_millihertz": curve.step_millihertz,
+        "rounding": match curve.rounding {
+            FrequencyRounding::HalfUp => "half_up",
+            FrequencyRounding::Floor => "floor",
+            FrequencyRounding::HalfEven => "half_even",
+        },
+        "reference_price_micro_per_kwh": curve.reference_price.get().to_string(),
+        "reference_price_cap_micro_per_kwh": curve.reference_price_cap.get().to_string(),
+    })
+}

@@ -1,0 +1,96 @@
+//! `/v1/bills` and the bills of a usage point; proof files.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use contracts::billing::{Bill, BillState};
+use primitives::identifier::{BillId, UsagePointId};
+use tokio::time::timeout;
+
+use super::Shared;
+use super::usage_points::find;
+use crate::problem::{self, Problem};
+use crate::request::{Ask, HEIGHT_HEADER, Read, WAIT};
+use crate::response::Page;
+use crate::response::bill::{BillDetail, BillEntry};
+
+/// The bills of a usage point in the order of their numbers.
+pub(crate) async fn of_usage_point(mut ask: Ask) -> Result<Response, Problem> {
+    let id: UsagePointId = ask.path("usage_point")?;
+    let after = ask.take::<u32>("after")?;
+    let limit = ask.limit()?;
+    ask.read(move |read| page(read, id, after.unwrap_or(0), limit)).await
+}
+
+/// A page of a usage point's bills.
+pub(super) fn page(
+    read: &Read,
+    usage_point: UsagePointId,
+    after: u32,
+    limit: usize,
+) -> Result<Page<BillEntry>, Problem> {
+    let (_, seen) = find(read, usage_point)?;
+    let mut items = Vec::new();
+    for id in read.view.bills_of(usage_point, after, limit + 1)? {
+        let (bill, state) = bill(read, id)?;
+        items.push(BillEntry::new(id, &bill, &state, seen));
+    }
+    Ok(Page::cut(items, limit, |entry: &BillEntry| entry.number.to_string()))
+}
+
+/// One bill.
+pub(crate) async fn one(ask: Ask) -> Result<Response, Problem> {
+    let id: BillId = ask.path("bill")?;
+    ask.read(move |read| load(read, id)).await
+}
+
+/// A bill as the reader may see it.
+pub(super) fn load(read: &Read, id: BillId) -> Result<BillDetail, Problem> {
+    let (bill, state) = bill(read, id)?;
+    let (_, seen) = find(read, bill.usage_point)?;
+    let transaction = read.view.transaction(state.position)?.map(|it| it.id().to_string());
+    let entry = BillEntry::new(id, &bill, &state, seen);
+    Ok(BillDetail::new(entry, &bill, &state, transaction))
+}
+
+fn bill(read: &Read, id: BillId) -> Result<(Bill, BillState), Problem> {
+    let (bill, state) = read.state(|state| (state.bill(id), state.bill_state(id)))?;
+    let unknown = |_| Problem::not_found("bill");
+    Ok((bill.map_err(unknown)?, state.map_err(unknown)?))
+}
+
+/// The proof file of a bill. It holds readings, so there is none for those who may not see them. It
+/// waits up to 5 seconds for a header that commits to the bill.
+pub(crate) async fn proof(ask: Ask) -> Result<Response, Problem> {
+    let id: BillId = ask.path("bill")?;
+    let shared = Arc::clone(&ask.shared);
+    let (_, found) = ask
+        .with_view(move |read| {
+            let (bill, state) = bill(read, id)?;
+            match find(read, bill.usage_point)? {
+                (_, true) => Ok(state.position.height),
+                (_, false) => Err(Problem::new(
+                    problem::NOT_ENTITLED,
+                    "a proof file holds the readings; only those who may see them get it",
+                )),
+            }
+        })
+        .await?;
+    export(&shared, id, found?).await
+}
+
+async fn export(shared: &Arc<Shared>, id: BillId, issued_at: u64) -> Result<Response, Problem> {
+    let not_yet = || {
+        let detail = format!("no header commits to the execution of block {issued_at} yet");
+        Problem::new(problem::NOT_PROVABLE, detail)
+    };
+    timeout(WAIT, shared.reader().provable(issued_at)).await.map_err(|_| not_yet())?;
+    let view = shared.reader().view()?;
+    let height = view.height();
+    let exporter = Arc::clone(&shared.config().proof_exporter);
+    let file = shared.blocking(move || exporter(&view, id)).await??.ok_or_else(not_yet)?;
+    let content_type = (axum::http::header::CONTENT_TYPE, "application/json");
+    let mut response = ([content_type], file).into_response();
+    response.headers_mut().insert(HEIGHT_HEADER, height.into());
+    Ok(response)
+}

@@ -1,0 +1,226 @@
+//! The table of addresses, and what all of them share. One file per resource.
+
+mod accounts;
+mod bills;
+mod blocks;
+mod frequency;
+mod genesis;
+mod health;
+mod keys;
+mod pages;
+mod parties;
+mod readings;
+mod sessions;
+mod stations;
+mod status;
+mod tariffs;
+mod transactions;
+mod usage_points;
+
+pub use transactions::{MAX_SUBMISSIONS, MAX_SUBMISSIONS_BYTES, SUBMISSION_TYPE, SUBMISSIONS_TYPE};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use ledger::{Reader, Submitter, View};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::problem::{self, Problem};
+use crate::request::WAIT;
+use crate::rights::{self, Viewer};
+use crate::session::{Sessions, Token};
+use crate::{Api, html};
+
+/// Reads that work at the same time; others wait their turn. It bounds memory and open snapshots.
+const MAX_READS: usize = 64;
+
+/// The API, and what it keeps in memory while it runs.
+pub(crate) struct Shared {
+    api: Api,
+    pub(crate) sessions: Sessions,
+    reads: Arc<Semaphore>,
+    requests: AtomicU64,
+    /// Tells the request ids of two starts apart.
+    start: u32,
+}
+
+/// The addresses of the API and the pages.
+pub fn router(api: Api) -> Router {
+    let mut start = [0; 4];
+    // Request ids only have to differ; without randomness they still do within this run.
+    let _ = getrandom::fill(&mut start);
+    let shared = Arc::new(Shared {
+        api,
+        sessions: Sessions::default(),
+        reads: Arc::new(Semaphore::new(MAX_READS)),
+        requests: AtomicU64::new(0),
+        start: u32::from_be_bytes(start),
+    });
+    Router::new()
+        .merge(version_one())
+        .merge(readable_pages())
+        .route("/healthz", get(health::alive))
+        .fallback(no_such_address)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), finish))
+        .with_state(shared)
+}
+
+fn version_one() -> Router<Arc<Shared>> {
+    let submissions = post(transactions::submit)
+        .layer(DefaultBodyLimit::max(transactions::MAX_SUBMISSIONS_BYTES));
+    let login = post(sessions::open).layer(DefaultBodyLimit::max(sessions::MAX_LOGIN_BYTES));
+    Router::new()
+        .route("/v1/status", get(status::status))
+        .route("/v1/genesis", get(genesis::genesis))
+        .route("/v1/transactions", submissions)
+        .route("/v1/transactions/{transaction}", get(transactions::one))
+        .route("/v1/blocks", get(blocks::list))
+        .route("/v1/blocks/{height}", get(blocks::one))
+        .route("/v1/keys/{key_address}", get(keys::one))
+        .route("/v1/keys/{key_address}/sequence", get(keys::one))
+        .route("/v1/parties", get(parties::list))
+        .route("/v1/parties/{party}", get(parties::one))
+        .route("/v1/accounts/{party}", get(accounts::of_party))
+        .route("/v1/stations", get(stations::list))
+        .route("/v1/usage-points", get(usage_points::list))
+        .route("/v1/usage-points/{usage_point}", get(usage_points::one))
+        .route("/v1/usage-points/{usage_point}/readings", get(readings::readings))
+        .route("/v1/usage-points/{usage_point}/charges", get(readings::charges))
+        .route("/v1/usage-points/{usage_point}/bills", get(bills::of_usage_point))
+        .route("/v1/bills/{bill}", get(bills::one))
+        .route("/v1/bills/{bill}/proof", get(bills::proof))
+        .route("/v1/frequency", get(frequency::day))
+        .route("/v1/tariffs", get(tariffs::list))
+        .route("/v1/tariffs/{tariff}", get(tariffs::one))
+        .route("/v1/session", login)
+        .route("/v1/session/nonce", get(sessions::nonce))
+}
+
+fn readable_pages() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/", get(pages::home))
+        .route("/usage-points/{usage_point}", get(pages::usage_point))
+        .route("/bills/{bill}", get(pages::bill))
+        .route("/blocks", get(pages::blocks))
+        .route("/blocks/{height}", get(pages::block))
+        .route("/transactions/{transaction}", get(pages::transaction))
+}
+
+async fn no_such_address(request: Request) -> Problem {
+    let path = crate::request::shown(request.uri().path());
+    Problem::new(problem::NO_SUCH_ADDRESS, format!("there is nothing at {path}"))
+}
+
+async fn method_not_allowed(request: Request) -> Problem {
+    let method = crate::request::shown(request.method().as_str());
+    Problem::new(problem::METHOD_NOT_ALLOWED, format!("{method} is not taken here"))
+}
+
+/// The outermost layer: the request's id, problems written out, headers that every answer carries.
+async fn finish(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let number = shared.requests.fetch_add(1, Ordering::Relaxed);
+    let request_id = format!("{:08x}-{number:x}", shared.start);
+    let path = request.uri().path();
+    let is_page = path != "/healthz" && !path.starts_with("/v1");
+    tracing::debug!(request_id, method = %request.method(), path, "request");
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let mut written = problem.render(&request_id, is_page);
+        for (name, value) in response.headers() {
+            if !written.headers().contains_key(name) {
+                written.headers_mut().insert(name.clone(), value.clone());
+            }
+        }
+        // The length of the empty answer that carried the problem.
+        written.headers_mut().remove(axum::http::header::CONTENT_LENGTH);
+        response = written;
+    }
+    harden(response.headers_mut(), is_page);
+    response
+}
+
+/// No guessing of types, no passing on of addresses, no copies of what somebody had rights to see.
+fn harden(headers: &mut HeaderMap, is_page: bool) {
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.insert(name, HeaderValue::from_static(value));
+    };
+    set(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(REFERRER_POLICY, "no-referrer");
+    set(CACHE_CONTROL, "no-store");
+    set(CONTENT_SECURITY_POLICY, if is_page { html::POLICY } else { "default-src 'none'" });
+}
+
+impl Shared {
+    pub(crate) fn reader(&self) -> &dyn Reader {
+        &*self.api.reader
+    }
+
+    pub(crate) fn submitter(&self) -> &dyn Submitter {
+        &*self.api.submitter
+    }
+
+    pub(crate) fn config(&self) -> &crate::ApiConfig {
+        &self.api.config
+    }
+
+    /// Does everybody see everything? Only where all keys are public anyway.
+    pub(crate) fn open_reads(&self, view: &View) -> bool {
+        self.config().open_reads && view.rules().genesis().demo
+    }
+
+    /// The newest view, when it has reached `height` within 5 seconds.
+    pub(crate) async fn view_at_least(&self, height: u64) -> Result<View, Problem> {
+        let view = self.reader().view()?;
+        if view.height() >= height {
+            return Ok(view);
+        }
+        let reached = timeout(WAIT, self.reader().reached(height)).await.is_ok();
+        let view = self.reader().view()?;
+        if reached && view.height() >= height {
+            return Ok(view);
+        }
+        let detail = format!("the node stands at {}, wanted is {height}", view.height());
+        Err(Problem::new(problem::NOT_REACHED, detail))
+    }
+
+    /// The rights with which a request reads.
+    pub(crate) fn viewer(&self, view: &View, token: Option<&Token>) -> Result<Viewer, Problem> {
+        if self.open_reads(view) {
+            return Ok(Viewer::Unrestricted);
+        }
+        let Some(token) = token else { return Ok(Viewer::Stranger) };
+        let unknown =
+            || Problem::new(problem::SESSION_UNKNOWN, "it is over or its key was revoked: log in");
+        let session = self.sessions.find(token).ok_or_else(unknown)?;
+        rights::viewer(view, &session)?.ok_or_else(unknown)
+    }
+
+    /// Runs work that reads the store on a thread that may block. A panic in it is a 500.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let reads = Arc::clone(&self.reads);
+        let permit = timeout(WAIT, reads.acquire_owned()).await.map_err(|_| {
+            Problem::new(problem::OVERLOADED, "the node reads for many others at the moment")
+        })?;
+        let permit = permit.map_err(Problem::internal)?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Held until the work ends, also when nobody waits for the answer any more.
+            let _permit = permit;
+            work()
+        });
+        done.await.map_err(Problem::internal)
+    }
+}

@@ -1,0 +1,148 @@
+//! `/v1/session`: logging in with a key. See [`crate::session`] for the bytes that are signed.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use primitives::key::verify;
+use serde::{Deserialize, Serialize};
+
+use super::Shared;
+use super::transactions::{body, content_type};
+use crate::problem::{self, Problem};
+use crate::request::Ask;
+use crate::rights;
+use crate::session::{Claim, NONCE_LIFE, SESSION_LIFE, Session};
+
+/// The largest login.
+pub(crate) const MAX_LOGIN_BYTES: usize = 4_096;
+
+#[derive(Serialize)]
+struct NonceAnswer {
+    /// 32 bytes, base64url.
+    nonce: String,
+    expires_in_seconds: u64,
+    /// The names that a login may be meant for.
+    hosts: Vec<String>,
+    ledger_id: String,
+}
+
+/// A fresh nonce, good once and for a minute.
+pub(crate) async fn nonce(ask: Ask) -> Result<Response, Problem> {
+    let shared = Arc::clone(&ask.shared);
+    ask.read(move |read| {
+        Ok(NonceAnswer {
+            nonce: shared.sessions.nonce().map_err(Problem::internal)?.text(),
+            expires_in_seconds: NONCE_LIFE.as_secs(),
+            hosts: shared.config().hosts.clone(),
+            ledger_id: read.rules().ledger_id().to_string(),
+        })
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    party: String,
+    key: String,
+    nonce: String,
+    host: String,
+    ledger_id: String,
+    signature: String,
+}
+
+#[derive(Serialize)]
+struct SessionAnswer {
+    token: String,
+    expires_in_seconds: u64,
+    party: String,
+    key_address: String,
+}
+
+/// Opens a session for a party that shows one of its keys.
+pub(crate) async fn open(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if request.uri().query().is_some_and(|query| !query.is_empty()) {
+        return Err(Problem::new(problem::WRONG_QUERY, "no parameter is taken here"));
+    }
+    if content_type(&request) != "application/json" {
+        return Err(Problem::new(problem::WRONG_CONTENT_TYPE, "wanted is application/json"));
+    }
+    let bytes = body(Bytes::from_request(request, &()), MAX_LOGIN_BYTES).await?;
+    let wrong = |detail: String| Problem::new(problem::WRONG_BODY, detail);
+    let login: Login = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let (claim, signature) = claim(&login)?;
+    let view = shared.reader().view()?;
+    let (height, ledger_id) = (view.height(), view.rules().ledger_id());
+    accept(&shared, &claim, ledger_id)?;
+    let session = Session { party: claim.party, key: claim.key.address() };
+    let message = claim.message();
+    let stands = shared
+        .blocking(move || {
+            let signed = verify(&claim.key, message.as_bytes(), &signature).is_ok();
+            rights::viewer(&view, &session).map(|viewer| (signed, viewer.is_some()))
+        })
+        .await??;
+    match stands {
+        (true, true) => {}
+        (false, _) => return Err(refused("the signature does not fit the key and these fields")),
+        (_, false) => return Err(refused("the key does not speak for this party (any more)")),
+    }
+    let answer = SessionAnswer {
+        token: shared.sessions.open(session).map_err(Problem::internal)?.text(),
+        expires_in_seconds: SESSION_LIFE.as_secs(),
+        party: session.party.to_string(),
+        key_address: session.key.to_string(),
+    };
+    let bytes = serde_json::to_vec(&answer).map_err(Problem::internal)?;
+    let headers = [(CONTENT_TYPE, "application/json".to_owned())];
+    let mut response = (StatusCode::CREATED, headers, bytes).into_response();
+    response.headers_mut().insert(crate::request::HEIGHT_HEADER, height.into());
+    Ok(response)
+}
+
+fn claim(login: &Login) -> Result<(Claim, primitives::key::Signature), Problem> {
+    fn field<T: std::str::FromStr<Err: std::fmt::Display>>(
+        name: &str,
+        text: &str,
+    ) -> Result<T, Problem> {
+        text.parse()
+            .map_err(|error| Problem::new(problem::WRONG_BODY, format!("field {name}: {error}")))
+    }
+    let claim = Claim {
+        party: field("party", &login.party)?,
+        key: field("key", &login.key)?,
+        nonce: field("nonce", &login.nonce)?,
+        host: field("host", &login.host)?,
+        ledger_id: field("ledger_id", &login.ledger_id)?,
+    };
+    Ok((claim, field("signature", &login.signature)?))
+}
+
+/// What does not depend on the key. The nonce is used up whatever comes of the login.
+fn accept(
+    shared: &Shared,
+    claim: &Claim,
+    ledger_id: primitives::identifier::LedgerId,
+) -> Result<(), Problem> {
+    if !shared.sessions.use_nonce(&claim.nonce) {
+        return Err(refused("the nonce is not one of this node, is over, or was used before"));
+    }
+    if !shared.config().hosts.iter().any(|host| *host == claim.host.as_str()) {
+        return Err(refused("the login is meant for another host"));
+    }
+    if claim.ledger_id != ledger_id {
+        return Err(refused("the login is meant for another ledger"));
+    }
+    Ok(())
+}
+
+fn refused(detail: &str) -> Problem {
+    Problem::new(problem::SESSION_REFUSED, detail)
+}

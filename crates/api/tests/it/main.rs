@@ -1,0 +1,9 @@
+//! The API over a real ledger in memory: what a client sees, address by address.
+
+mod garbage;
+mod kit;
+mod pages;
+mod reading;
+mod serving;
+mod sessions;
+mod submitting;

@@ -1,0 +1,90 @@
+//! The command line, from which `--help`, completions and the reference are made.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{
+    completions, demo, init, keys, node, replay, show, simulate, submit, tariff, verify,
+};
+
+/// A permissioned ledger for electricity: metering, verifiable billing, trading between neighbours.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gridtally",
+    version,
+    about,
+    long_about = "A permissioned ledger for electricity: metering, verifiable billing, trading \
+                  between neighbours.\n\nStart with `gridtally demo`: one day of 40 homes with real \
+                  profiles, billed by the grid's frequency, every bill proven. Then read \
+                  `gridtally verify --help` to check one of its bills yourself.",
+    after_help = "Exit codes: 0 right · 1 failed, rejected, proof wrong · 2 wrong command line or \
+                  file · 3 proof not anchored · 4 no node answers · 5 ledger diverged or damaged · \
+                  6 disk full · 7 port or directory taken · 8 wrong passphrase or key file",
+    arg_required_else_help = true,
+    propagate_version = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Print one JSON document instead of text for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to log to standard error, as in `info`, `ledger=debug,warn`.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "GRIDTALLY_LOG",
+        default_value = "warn"
+    )]
+    pub log: String,
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, env = "GRIDTALLY_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// One day of real homes, from the signed reading to the proven bill, on a fresh node.
+    Demo(demo::Demo),
+    /// A day scaled to seconds: N households, slot by slot, with a summary.
+    Simulate(simulate::Simulate),
+    /// Found a ledger in a directory: genesis, validator key, owner key.
+    Init(init::Init),
+    /// Run the node of a directory with its API.
+    Node(node::NodeCommand),
+    /// Make and look at key files.
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Check bills from their proof files, offline.
+    Verify(verify::Verify),
+    /// Execute every block of a directory again and print height and roots.
+    Replay(replay::Replay),
+    /// Try tariffs.
+    #[command(subcommand)]
+    Tariff(tariff::Tariff),
+    /// Sign a transaction and send it to a node.
+    Submit(Box<submit::Submit>),
+    /// Ask a node.
+    Show(show::Show),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+}

@@ -1,0 +1,175 @@
+//! `gridtally init`: found a ledger in a directory.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use clap::{Args, ValueEnum};
+use client::transaction_builder::new_key;
+use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
+use contracts::{Genesis, Rules};
+use node::{SystemClock, WallClock};
+use primitives::codec::{Bounded, Text};
+use primitives::header::ValidatorSet;
+use primitives::key::{PublicKey, SigningKey};
+use primitives::units::Timestamp;
+use serde_json::json;
+
+use super::keys::{Protect, write_key};
+use crate::cli::Global;
+use crate::directory::Directory;
+use crate::exit::{EndWith, Ended, Exit};
+use crate::output;
+
+/// Found a ledger in a directory: genesis, validator key, owner key.
+///
+/// The owner's council appoints the regulators, and they admit everybody else. The genesis never
+/// changes: look at DIR/genesis.json before you start the node.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The directory; it must not hold a ledger yet.
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// What the ledger is about.
+    #[command(flatten)]
+    pub founding: Founding,
+    /// How the new key files are protected.
+    #[command(flatten)]
+    pub protect: Protect,
+}
+
+/// What a genesis says.
+#[derive(Debug, Clone, Args)]
+pub struct Founding {
+    /// Name of the network.
+    #[arg(long, default_value = "Gridtally")]
+    pub name: String,
+    /// The grid's time zone, by its IANA name.
+    #[arg(long, value_name = "ZONE", default_value = "Asia/Kolkata")]
+    pub zone: String,
+    /// Length of a settlement period in minutes.
+    #[arg(long, value_name = "MINUTES", default_value_t = 15)]
+    pub slot_minutes: u8,
+    /// The currency's code.
+    #[arg(long, value_name = "CODE", default_value = "INR")]
+    pub currency: String,
+    /// Decimals of the currency's minor unit.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub minor_unit_decimals: u8,
+    /// What drives time. A virtual clock moves only by `submit advance-clock` of the owner's key:
+    /// for trials.
+    #[arg(long, value_enum, default_value = "system")]
+    pub clock: ClockKind,
+    /// A key of the owner's council, `ed25519:…`; repeat it for several. Without any, a new
+    /// owner.key is made.
+    #[arg(long, value_name = "KEY")]
+    pub owner: Vec<PublicKey>,
+    /// How many of the council's keys must sign.
+    #[arg(long, value_name = "M", default_value_t = 1)]
+    pub owner_threshold: u8,
+}
+
+/// What drives time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClockKind {
+    /// The node's clock.
+    System,
+    /// `AdvanceClock` transactions.
+    Virtual,
+}
+
+impl Founding {
+    /// The genesis with these keys.
+    fn genesis(
+        &self,
+        validator: PublicKey,
+        owners: Vec<PublicKey>,
+        time: Timestamp,
+    ) -> Result<Genesis, Ended> {
+        let year = 1970 + i16::try_from(time.get() / 31_556_952_000).unwrap_or(8_000);
+        let zone = client::genesis_file::zone_from_iana(&self.zone, year, year + 50)
+            .end_with(Exit::Usage)?;
+        let clock_keeper = match self.clock {
+            ClockKind::System => None,
+            ClockKind::Virtual => owners.first().copied(),
+        };
+        let genesis = Genesis {
+            version: 1,
+            name: Text::new(self.name.clone()).context("--name").end_with(Exit::Usage)?,
+            demo: false,
+            clock: match self.clock {
+                ClockKind::System => Clock::System,
+                ClockKind::Virtual => Clock::Virtual,
+            },
+            privacy: Privacy::Open,
+            time,
+            slot_minutes: self.slot_minutes,
+            zone,
+            currency: Currency {
+                code: Text::new(self.currency.clone())
+                    .context("--currency")
+                    .end_with(Exit::Usage)?,
+                minor_unit_decimals: self.minor_unit_decimals,
+            },
+            owner: Owner {
+                threshold: self.owner_threshold,
+                keys: Bounded::try_from(owners).context("--owner").end_with(Exit::Usage)?,
+            },
+            clock_keeper,
+            validators: ValidatorSet::new(vec![validator]).map_err(anyhow::Error::from)?,
+            parameters: Parameters::default(),
+        };
+        Rules::new(genesis.clone()).end_with(Exit::Usage)?;
+        Ok(genesis)
+    }
+}
+
+impl Init {
+    pub fn run(self, global: &Global) -> Result<Exit, Ended> {
+        let directory = found(&self.dir, &self.founding, &self.protect)?;
+        let genesis = directory.genesis()?;
+        if global.json {
+            output::json(&json!({
+                "ledger_id": genesis.ledger_id().to_string(),
+                "dir": directory.path().display().to_string(),
+            }))?;
+        } else {
+            output::line(&format!("ledger {}", genesis.ledger_id()))?;
+            output::line(&format!("start it with: gridtally node --dir {}", self.dir.display()))?;
+        }
+        Ok(Exit::Success)
+    }
+}
+
+/// Founds a ledger: keys first, the genesis last, so that a directory with a genesis is whole.
+pub fn found(
+    dir: &std::path::Path,
+    founding: &Founding,
+    protect: &Protect,
+) -> Result<Directory, Ended> {
+    let directory = Directory::create(dir)?;
+    if directory.genesis_file().exists() {
+        return Err(anyhow!("{} holds a ledger already", dir.display())).end_with(Exit::Usage);
+    }
+    let fresh = || -> Result<SigningKey, Ended> {
+        Ok(new_key().context("the operating system gives no random bytes")?)
+    };
+    let validator = fresh()?;
+    let mut owners = founding.owner.clone();
+    let owner = owners.is_empty().then(fresh).transpose()?;
+    owners.extend(owner.as_ref().map(SigningKey::public));
+    let genesis = founding.genesis(validator.public(), owners, SystemClock::default().now())?;
+    // A founding that was cut short left keys of no ledger: nothing can be signed with them yet.
+    for leftover in [directory.node_key_file(), directory.owner_key_file()] {
+        if leftover.exists() {
+            std::fs::remove_file(&leftover)?;
+        }
+    }
+    let passphrase = protect.new_passphrase()?;
+    write_key(&directory.node_key_file(), &validator, passphrase.as_ref())?;
+    if let Some(owner) = owner {
+        write_key(&directory.owner_key_file(), &owner, passphrase.as_ref())?;
+    }
+    client::genesis_file::write(&directory.genesis_file(), &genesis)
+        .map_err(anyhow::Error::from)?;
+    Ok(directory)
+}

@@ -1,0 +1,174 @@
+//! `gridtally keys`: key files, and how every command protects and unlocks them.
+
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use clap::{Args, Subcommand};
+use client::key_file::{KeyFile, Protection};
+use client::transaction_builder::new_key;
+use primitives::key::SigningKey;
+use serde_json::json;
+
+use crate::cli::Global;
+use crate::exit::{EndWith, Ended, Exit};
+use crate::output;
+
+/// Make and look at key files.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a new key and write it to a file that only you can read.
+    New {
+        /// The file; it must not exist.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// How it is protected.
+        #[command(flatten)]
+        protect: Protect,
+    },
+    /// Print public key and address of a key file; needs no passphrase.
+    Show {
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Check that a key file can be unlocked.
+    Check {
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// How it is unlocked.
+        #[command(flatten)]
+        passphrase: Passphrase,
+    },
+}
+
+/// How new key files are protected.
+#[derive(Debug, Clone, Args)]
+pub struct Protect {
+    /// Keep the key unencrypted: who reads the file has the key.
+    #[arg(long, conflicts_with = "passphrase_file")]
+    plain: bool,
+    /// Read the passphrase from the first line of a file; `-` is standard input. Without it you are
+    /// asked.
+    #[arg(long, value_name = "FILE", env = "GRIDTALLY_PASSPHRASE_FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl Protect {
+    /// Unencrypted files.
+    pub const fn plain() -> Self {
+        Self { plain: true, passphrase_file: None }
+    }
+
+    /// The passphrase of new files; `None` when they stay plain.
+    pub fn new_passphrase(&self) -> Result<Option<String>, Ended> {
+        if self.plain {
+            return Ok(None);
+        }
+        if let Some(file) = &self.passphrase_file {
+            return first_line(file).map(Some);
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(anyhow!(
+                "a passphrase is needed and there is no terminal to ask on: give \
+                 --passphrase-file, or --plain for a key that needs no protection"
+            ))
+            .end_with(Exit::Usage);
+        }
+        let first = rpassword::prompt_password("Passphrase for the new key: ")?;
+        let second = rpassword::prompt_password("The same again: ")?;
+        if first != second {
+            return Err(anyhow!("the two passphrases differ")).end_with(Exit::Key);
+        }
+        Ok(Some(first))
+    }
+}
+
+/// How a key file is unlocked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Passphrase {
+    /// Read the passphrase from the first line of a file; `-` is standard input. Without it you are
+    /// asked when the key file is encrypted.
+    #[arg(long, value_name = "FILE", env = "GRIDTALLY_PASSPHRASE_FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Reads and unlocks a key file.
+///
+/// # Errors
+/// Exit code 8 with what to do.
+pub fn read_key(path: &Path, passphrase: &Passphrase) -> Result<SigningKey, Ended> {
+    let file = KeyFile::read(path).end_with(Exit::Key)?;
+    if !file.needs_passphrase() {
+        return file.unlock(None).end_with(Exit::Key);
+    }
+    let passphrase = match &passphrase.passphrase_file {
+        Some(file) => first_line(file)?,
+        None if std::io::stdin().is_terminal() => {
+            rpassword::prompt_password(format!("Passphrase for {}: ", path.display()))?
+        }
+        None => {
+            return Err(anyhow!(
+                "{} is encrypted and there is no terminal to ask on: give --passphrase-file",
+                path.display()
+            ))
+            .end_with(Exit::Key);
+        }
+    };
+    file.unlock(Some(&passphrase)).end_with(Exit::Key)
+}
+
+/// Writes a new key file.
+///
+/// # Errors
+/// When the file exists or cannot be written.
+pub fn write_key(path: &Path, key: &SigningKey, passphrase: Option<&String>) -> Result<(), Ended> {
+    let protection = passphrase.map_or(Protection::Plain, |text| Protection::Passphrase(text));
+    KeyFile::write(path, key, protection).end_with(Exit::Key)
+}
+
+fn first_line(file: &Path) -> Result<String, Ended> {
+    let mut text = String::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin().lock().take(4_096).read_to_string(&mut text)?;
+    } else {
+        text = std::fs::read_to_string(file)
+            .with_context(|| format!("the passphrase file {} cannot be read", file.display()))
+            .end_with(Exit::Key)?;
+    }
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+impl Keys {
+    pub fn run(self, global: &Global) -> Result<Exit, Ended> {
+        let file = match self {
+            Self::New { file, protect } => {
+                let key = new_key().context("the operating system gives no random bytes")?;
+                write_key(&file, &key, protect.new_passphrase()?.as_ref())?;
+                file
+            }
+            Self::Show { file } => file,
+            Self::Check { file, passphrase } => {
+                read_key(&file, &passphrase)?;
+                file
+            }
+        };
+        let content = KeyFile::read(&file).end_with(Exit::Key)?;
+        let public = content.public();
+        if global.json {
+            output::json(&json!({
+                "file": file.display().to_string(),
+                "public_key": public.to_string(),
+                "address": public.address().to_string(),
+                "encrypted": content.needs_passphrase(),
+            }))?;
+        } else {
+            output::line(&format!("public key  {public}"))?;
+            output::line(&format!("address     {}", public.address()))?;
+            let how = if content.needs_passphrase() { "encrypted" } else { "plain" };
+            output::line(&format!("file        {} ({how})", file.display()))?;
+        }
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,40 @@
+//! One file per command.
+
+pub mod completions;
+pub mod connect;
+pub mod demo;
+pub mod init;
+pub mod keys;
+pub mod node;
+pub mod play;
+pub mod proof;
+pub mod replay;
+pub mod show;
+pub mod simulate;
+pub mod submit;
+pub mod tariff;
+pub mod verify;
+
+use crate::cli::{Cli, Command};
+use crate::exit::{Ended, Exit};
+
+/// Runs a command.
+///
+/// # Errors
+/// What ended it, with its exit code.
+pub fn run(cli: Cli) -> Result<Exit, Ended> {
+    let global = cli.global;
+    match cli.command {
+        Command::Demo(command) => command.run(&global),
+        Command::Simulate(command) => command.run(&global),
+        Command::Init(command) => command.run(&global),
+        Command::Node(command) => command.run(&global),
+        Command::Keys(command) => command.run(&global),
+        Command::Verify(command) => command.run(&global),
+        Command::Replay(command) => command.run(&global),
+        Command::Tariff(command) => command.run(&global),
+        Command::Submit(command) => command.run(&global),
+        Command::Show(command) => command.run(&global),
+        Command::Completions(command) => command.run(&global),
+    }
+}

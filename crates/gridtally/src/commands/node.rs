@@ -1,0 +1,143 @@
+//! `gridtally node`: run the node of a directory.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::init::{ClockKind, Founding, found};
+use super::keys::{Passphrase, Protect, read_key};
+use crate::cli::Global;
+use crate::directory::Directory;
+use crate::exit::{EndWith, Ended, Exit};
+use crate::output;
+use crate::serve::Serve;
+
+/// Where a node listens unless told otherwise.
+const LISTEN: &str = "127.0.0.1:7410";
+
+/// Run the node of a directory with its API.
+///
+/// An empty directory is founded first, with a plain owner key, so that a first trial needs one
+/// command; use `gridtally init` for a ledger that is meant to stay. The configuration is read from
+/// DIR/gridtally.toml, then the environment, then these flags; the later wins.
+#[derive(Debug, Args)]
+pub struct NodeCommand {
+    /// The node's directory.
+    #[arg(long, value_name = "DIR", env = "GRIDTALLY_DIR")]
+    dir: PathBuf,
+    /// Where the API listens [default: 127.0.0.1:7410]. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", env = "GRIDTALLY_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Listen on other addresses than loopback: a proxy in front speaks TLS.
+    #[arg(long, env = "GRIDTALLY_BEHIND_PROXY")]
+    behind_proxy: bool,
+    /// A further name under which clients reach the API, as `host` or `host:port`: sessions are
+    /// bound to it. Repeat it for several.
+    #[arg(long, value_name = "HOST", env = "GRIDTALLY_HOSTS", value_delimiter = ',')]
+    host: Vec<String>,
+    /// How the validator's key is unlocked.
+    #[command(flatten)]
+    passphrase: Passphrase,
+    /// Milliseconds added to the clock; only on test networks.
+    #[arg(long, value_name = "MS", hide = true, default_value_t = 0, allow_hyphen_values = true)]
+    clock_offset: i64,
+}
+
+/// What DIR/gridtally.toml may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    listen: Option<SocketAddr>,
+    behind_proxy: Option<bool>,
+    #[serde(default)]
+    hosts: Vec<String>,
+}
+
+impl Config {
+    fn read(directory: &Directory) -> Result<Self, Ended> {
+        let path = directory.config_file();
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        toml::from_str(&text)
+            .with_context(|| format!("{} is not a configuration", path.display()))
+            .end_with(Exit::Usage)
+    }
+}
+
+impl NodeCommand {
+    pub fn run(self, global: &Global) -> Result<Exit, Ended> {
+        let directory = directory(&self.dir)?;
+        let config = Config::read(&directory)?;
+        let default = LISTEN.parse().expect("an address");
+        let listen = self.listen.or(config.listen).unwrap_or(default);
+        let behind_proxy = self.behind_proxy || config.behind_proxy.unwrap_or(false);
+        if !listen.ip().is_loopback() && !behind_proxy {
+            return Err(anyhow!(
+                "{listen} can be reached from outside and the API speaks plain HTTP: listen on \
+                 127.0.0.1, or put a proxy with TLS in front and give --behind-proxy"
+            ))
+            .end_with(Exit::Usage);
+        }
+        let hosts = if self.host.is_empty() { config.hosts } else { self.host };
+        let genesis = directory.genesis()?;
+        let is_demo = genesis.demo;
+        let ledger_id = genesis.ledger_id();
+        let key = read_key(&directory.node_key_file(), &self.passphrase)?;
+        let running = Serve {
+            store: directory.open_store()?,
+            genesis,
+            key,
+            listen,
+            clock_offset_ms: self.clock_offset,
+            hosts,
+            open_reads: is_demo,
+        }
+        .start()?;
+        running.stop_gracefully_from_now_on();
+        let url = format!("http://{}", running.address);
+        if global.json {
+            output::json(&json!({ "ledger_id": ledger_id.to_string(), "url": url }))?;
+        } else {
+            output::line(&format!("ledger {ledger_id}"))?;
+            output::line(&format!("listening on {url}"))?;
+        }
+        running.until_stopped()?;
+        Ok(Exit::Success)
+    }
+}
+
+/// The directory; an empty one is founded.
+fn directory(dir: &Path) -> Result<Directory, Ended> {
+    let is_empty = match std::fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => return Err(error.into()),
+    };
+    if !is_empty {
+        return Directory::existing(dir);
+    }
+    let founding = Founding {
+        name: "Gridtally".to_owned(),
+        zone: "Asia/Kolkata".to_owned(),
+        slot_minutes: 15,
+        currency: "INR".to_owned(),
+        minor_unit_decimals: 2,
+        clock: ClockKind::System,
+        owner: Vec::new(),
+        owner_threshold: 1,
+    };
+    let directory = found(dir, &founding, &Protect::plain())?;
+    eprintln!(
+        "gridtally: {} was empty: a new ledger was founded there, its owner's key is {}",
+        dir.display(),
+        directory.owner_key_file().display()
+    );
+    Ok(directory)
+}

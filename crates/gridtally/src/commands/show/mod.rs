@@ -1,0 +1,470 @@
+//! `gridtally show`: ask a node. One sub-command per query of the API; [`text`] makes a table or a list
+//! of the answer, `--json` prints it as it is.
+
+mod text;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use primitives::calendar::LocalDay;
+use primitives::identifier::{BillId, KeyAddress, PartyId, TariffId, TransactionId, UsagePointId};
+use primitives::key::PublicKey;
+use serde_json::json;
+
+use self::text::{Currency, Layout};
+use super::connect::{NodeAddress, OwnKey, Reader};
+use super::submit::{values, write_whole};
+use crate::cli::Global;
+use crate::exit::{Ended, Exit};
+use crate::output;
+
+/// Ask a node.
+///
+/// What is not public is shown with --key, to a party that may see it: it opens a session. Without,
+/// ids, hashes and codes are shown. With --json the answer is the API's document as it is.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  gridtally show status\n  gridtally show bills USAGE_POINT_ID --key \
+                  home-17.key\n  gridtally show proof BILL_ID --out bill.json --key home-17.key"
+)]
+pub struct Show {
+    #[command(subcommand)]
+    query: Query,
+    #[command(flatten)]
+    node: NodeAddress,
+    #[command(flatten)]
+    key: OwnKey,
+}
+
+/// What is asked.
+#[derive(Debug, Subcommand)]
+enum Query {
+    /// The node's ledger and how far it has come.
+    #[command(after_help = "Example:\n  gridtally show status --node http://127.0.0.1:7410")]
+    Status,
+    /// Blocks, the newest first.
+    #[command(after_help = "Example:\n  gridtally show blocks --limit 10")]
+    Blocks {
+        /// Only blocks below this height.
+        #[arg(long, value_name = "HEIGHT")]
+        before: Option<u64>,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// One block with its transactions.
+    #[command(after_help = "Example:\n  gridtally show block 12")]
+    Block {
+        /// Its height.
+        #[arg(value_name = "HEIGHT")]
+        height: u64,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// One transaction and what became of it.
+    #[command(after_help = "Example:\n  gridtally show transaction TRANSACTION_ID")]
+    Transaction {
+        /// Its id.
+        #[arg(value_name = "ID")]
+        id: TransactionId,
+    },
+    /// Organisations and households.
+    #[command(after_help = "Example:\n  gridtally show parties --key regulator.key")]
+    Parties {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// One party with its accounts.
+    #[command(after_help = "Example:\n  gridtally show party PARTY_ID --key home-17.key")]
+    Party {
+        /// Its id.
+        #[arg(value_name = "ID")]
+        id: PartyId,
+    },
+    /// Distribution stations.
+    #[command(after_help = "Example:\n  gridtally show stations")]
+    Stations {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Where energy is delivered or taken and measured.
+    #[command(after_help = "Example:\n  gridtally show usage-points --key distributor.key")]
+    UsagePoints {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// One usage point: meter, tariffs, credit.
+    #[command(after_help = "Example:\n  gridtally show usage-point ID --key home-17.key")]
+    UsagePoint {
+        /// Its id.
+        #[arg(value_name = "ID")]
+        id: UsagePointId,
+    },
+    /// The readings of a usage point and day.
+    #[command(after_help = "Example:\n  gridtally show readings USAGE_POINT_ID --day 2026-07-01 \
+        --key home-17.key")]
+    Readings(UsagePointDay),
+    /// What each slot of a usage point and day costs.
+    #[command(after_help = "Example:\n  gridtally show charges USAGE_POINT_ID --day 2026-07-01 \
+        --key home-17.key")]
+    Charges(UsagePointDay),
+    /// The bills of a usage point.
+    #[command(after_help = "Example:\n  gridtally show bills USAGE_POINT_ID --key home-17.key")]
+    Bills {
+        /// The usage point.
+        #[arg(value_name = "USAGE_POINT")]
+        usage_point: UsagePointId,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// One bill with its lines.
+    #[command(after_help = "Example:\n  gridtally show bill BILL_ID --key home-17.key")]
+    Bill {
+        /// Its id.
+        #[arg(value_name = "ID")]
+        id: BillId,
+    },
+    /// The proof file of a bill, for `gridtally verify`.
+    #[command(after_help = "Example:\n  gridtally show proof BILL_ID --out bill.json \
+        --key home-17.key\n  gridtally verify --genesis genesis.json bill.json")]
+    Proof {
+        /// The bill.
+        #[arg(value_name = "BILL")]
+        bill: BillId,
+        /// Where the file is written.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// The grid's frequency of a day.
+    #[command(after_help = "Example:\n  gridtally show frequency --day 2026-07-01")]
+    Frequency {
+        #[command(flatten)]
+        day: Day,
+    },
+    /// Tariffs.
+    #[command(after_help = "Example:\n  gridtally show tariffs")]
+    Tariffs {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// One tariff with its versions.
+    #[command(after_help = "Example:\n  gridtally show tariff TARIFF_ID")]
+    Tariff {
+        /// Its id.
+        #[arg(value_name = "ID")]
+        id: TariffId,
+    },
+    /// The accounts of a party.
+    #[command(after_help = "Example:\n  gridtally show accounts PARTY_ID --key home-17.key")]
+    Accounts {
+        /// The party.
+        #[arg(value_name = "PARTY")]
+        party: PartyId,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// A key: for whom it speaks, which sequence is next.
+    #[command(after_help = "Example:\n  gridtally show key KEY_ADDRESS")]
+    Key {
+        /// Its address, or the key itself as ed25519:….
+        #[arg(value_name = "ADDRESS", value_parser = key_address)]
+        address: KeyAddress,
+    },
+}
+
+/// How long a list is.
+#[derive(Debug, Clone, Copy, Args)]
+struct Limit {
+    /// Rows at most, 1 to 1,000; 100 when nothing is said.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    limit: Option<u16>,
+}
+
+/// Which part of a list.
+#[derive(Debug, Clone, Args)]
+struct Page {
+    /// Begin after this one, as the end of the former page says.
+    #[arg(long, value_name = "CURSOR", value_parser = cursor)]
+    after: Option<String>,
+    #[command(flatten)]
+    limit: Limit,
+}
+
+impl Page {
+    fn of(&self, path: &str) -> String {
+        with(path, &[("after", self.after.clone()), self.limit.parameter()])
+    }
+}
+
+/// An id, a number or the name of an account: nothing that would change the address around it.
+fn cursor(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if !text.is_empty() && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err("wanted is the id or number that ends the former page".to_owned())
+}
+
+/// Which day.
+#[derive(Debug, Clone, Copy, Args)]
+struct Day {
+    /// The local day in the grid's zone; the ledger's today when nothing is said.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = values::day)]
+    day: Option<LocalDay>,
+}
+
+/// A usage point and a day.
+#[derive(Debug, Clone, Copy, Args)]
+struct UsagePointDay {
+    /// The usage point.
+    #[arg(value_name = "USAGE_POINT")]
+    usage_point: UsagePointId,
+    #[command(flatten)]
+    day: Day,
+}
+
+/// An address, or the one of a key.
+fn key_address(text: &str) -> Result<KeyAddress, String> {
+    if text.starts_with("ed25519:") {
+        let key = text.parse::<PublicKey>().map_err(|error| error.to_string())?;
+        return Ok(key.address());
+    }
+    text.parse::<KeyAddress>().map_err(|error| error.to_string())
+}
+
+impl Show {
+    pub fn run(self, global: &Global) -> Result<Exit, Ended> {
+        let key = self.key.open()?;
+        let reader = Reader::new(self.node.connect()?, key.as_ref())?;
+        let path = self.query.path();
+        if let Query::Proof { out, .. } = &self.query {
+            let file = reader.get(&path)?;
+            write_whole(out, &file)?;
+            let (out, bytes) = (out.display().to_string(), file.len());
+            if global.json {
+                output::json(&json!({ "file": out, "bytes": bytes }))?;
+            } else {
+                output::line(&format!("written to {out} ({bytes} bytes)"))?;
+            }
+            return Ok(Exit::Success);
+        }
+        let document = reader.document(&path)?;
+        if global.json {
+            output::json(&document)?;
+        } else {
+            let currency = Currency::of(&reader.document("/v1/status")?);
+            output::line(&text::render(&document, &self.query.layout(), &currency))?;
+        }
+        Ok(Exit::Success)
+    }
+}
+
+impl Query {
+    /// The API's address of the query.
+    fn path(&self) -> String {
+        match self {
+            Self::Status => "/v1/status".to_owned(),
+            Self::Blocks { before, limit } => {
+                with("/v1/blocks", &[("before", text_of(before)), limit.parameter()])
+            }
+            Self::Block { height, page } => page.of(&format!("/v1/blocks/{height}")),
+            Self::Transaction { id } => format!("/v1/transactions/{id}"),
+            Self::Parties { page } => page.of("/v1/parties"),
+            Self::Party { id } => format!("/v1/parties/{id}"),
+            Self::Stations { page } => page.of("/v1/stations"),
+            Self::UsagePoints { page } => page.of("/v1/usage-points"),
+            Self::UsagePoint { id } => format!("/v1/usage-points/{id}"),
+            Self::Readings(of) => of.path("readings"),
+            Self::Charges(of) => of.path("charges"),
+            Self::Bills { usage_point, page } => {
+                page.of(&format!("/v1/usage-points/{usage_point}/bills"))
+            }
+            Self::Bill { id } => format!("/v1/bills/{id}"),
+            Self::Proof { bill, .. } => format!("/v1/bills/{bill}/proof"),
+            Self::Frequency { day } => with("/v1/frequency", &[day.parameter()]),
+            Self::Tariffs { page } => page.of("/v1/tariffs"),
+            Self::Tariff { id } => format!("/v1/tariffs/{id}"),
+            Self::Accounts { party, page } => page.of(&format!("/v1/accounts/{party}")),
+            Self::Key { address } => format!("/v1/keys/{address}"),
+        }
+    }
+
+    /// How the answer is laid out for people: fields first, then at most one table.
+    const fn layout(&self) -> Layout {
+        const PERIOD: &str = "/starts_at";
+        match self {
+            Self::Status => Layout::fields(&[
+                "name",
+                "ledger_id",
+                "demo",
+                "height",
+                "time",
+                "clock",
+                "transactions",
+            ]),
+            Self::Blocks { .. } => Layout::list(&["/height", "/time", "/hash", "/transactions"], 3),
+            Self::Block { .. } => Layout {
+                first: &["hash", "transaction_count"],
+                rows: "/transactions/items",
+                columns: &["/index", "/transaction_id", "/kind_name", "/code", "/code_name"],
+                first_number: 5,
+            },
+            Self::Transaction { .. } => Layout::fields(&[
+                "transaction_id",
+                "kind_name",
+                "height",
+                "index",
+                "time",
+                "receipt",
+                "signer",
+                "cosigners",
+                "sequence",
+                "valid_until",
+                "body",
+            ]),
+            Self::Parties { .. } => Layout::list(&["/party", "/alias", "/status", "/roles"], 4),
+            Self::Party { .. } => Layout {
+                first: &["party", "alias", "status", "roles", "region", "keys"],
+                rows: "/accounts/items",
+                columns: &["/account", "/balance_micro"],
+                first_number: 1,
+            },
+            Self::Stations { .. } => Layout::list(
+                &["/station", "/label", "/distributor", "/grid_operator", "/usage_points"],
+                4,
+            ),
+            Self::UsagePoints { .. } => {
+                Layout::list(&["/usage_point", "/label", "/kind", "/station", "/customer"], 5)
+            }
+            Self::UsagePoint { .. } => Layout {
+                first: &[
+                    "usage_point",
+                    "label",
+                    "kind",
+                    "station",
+                    "customer",
+                    "biller",
+                    "meter",
+                    "gateway",
+                    "connection_limit_w",
+                    "bills",
+                    "credit_micro",
+                ],
+                rows: "/tariffs",
+                columns: &["/first_period", "/tariff"],
+                first_number: 2,
+            },
+            Self::Readings(_) => Layout {
+                first: &["usage_point", "day", "total", "seal", "revision", "billed"],
+                rows: "/slots",
+                columns: &[PERIOD, "/reading/quality", "/reading/import_wh", "/reading/export_wh"],
+                first_number: 2,
+            },
+            Self::Charges(_) => Layout {
+                first: &["usage_point", "day", "total"],
+                rows: "/slots",
+                columns: &[
+                    PERIOD,
+                    "/charged",
+                    "/frequency_millihertz",
+                    "/reading/import_wh",
+                    "/reading/export_wh",
+                    "/import_price_micro_per_kwh",
+                    "/export_price_micro_per_kwh",
+                    "/amount/amount_milli_micro",
+                ],
+                first_number: 2,
+            },
+            Self::Bills { .. } => Layout::list(
+                &[
+                    "/number",
+                    "/bill",
+                    "/billing_period",
+                    "/status",
+                    "/total_micro",
+                    "/paid_micro",
+                    "/open_micro",
+                ],
+                4,
+            ),
+            Self::Bill { .. } => Layout {
+                first: &[
+                    "bill",
+                    "usage_point",
+                    "number",
+                    "billing_period",
+                    "revision",
+                    "status",
+                    "total_micro",
+                    "paid_micro",
+                    "open_micro",
+                    "metered_import_wh",
+                    "metered_export_wh",
+                    "residual_import_wh",
+                    "residual_export_wh",
+                    "customer",
+                    "biller",
+                    "export_payer",
+                    "issued_at",
+                ],
+                rows: "/lines",
+                columns: &["/kind", "/tariff", "/tariff_version", "/energy_wh", "/amount_micro"],
+                first_number: 3,
+            },
+            Self::Frequency { .. } => Layout {
+                first: &["day", "seal", "revision"],
+                rows: "/slots",
+                columns: &[PERIOD, "/frequency_millihertz"],
+                first_number: 1,
+            },
+            Self::Tariffs { .. } => {
+                Layout::list(&["/tariff", "/name", "/publisher", "/first_period", "/versions"], 4)
+            }
+            Self::Tariff { .. } => Layout::fields(&["tariff", "name", "publisher", "versions"]),
+            Self::Accounts { .. } => Layout {
+                first: &["party"],
+                rows: "/items",
+                columns: &["/account", "/balance_micro"],
+                first_number: 1,
+            },
+            Self::Key { .. } => Layout::fields(&["key_address", "key", "registered", "revoked"]),
+            // Its file is written, not shown.
+            Self::Proof { .. } => Layout::fields(&[]),
+        }
+    }
+}
+
+impl Limit {
+    fn parameter(self) -> (&'static str, Option<String>) {
+        ("limit", text_of(&self.limit))
+    }
+}
+
+impl Day {
+    fn parameter(self) -> (&'static str, Option<String>) {
+        ("day", text_of(&self.day))
+    }
+}
+
+impl UsagePointDay {
+    fn path(&self, what: &str) -> String {
+        let path = format!("/v1/usage-points/{}/{what}", self.usage_point);
+        with(&path, &[self.day.parameter()])
+    }
+}
+
+fn text_of(value: &Option<impl ToString>) -> Option<String> {
+    value.as_ref().map(ToString::to_string)
+}
+
+/// An address with those of its parameters that were given.
+fn with(path: &str, parameters: &[(&str, Option<String>)]) -> String {
+    let mut address = path.to_owned();
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            let mark = if address.contains('?') { '&' } else { '?' };
+            address.push_str(&format!("{mark}{name}={value}"));
+        }
+    }
+    address
+}

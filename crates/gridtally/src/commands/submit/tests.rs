@@ -1,0 +1,552 @@
+//! The command line against the table of transactions.
+
+use std::path::Path;
+
+use clap::FromArgMatches;
+use client::genesis_file::zone_of_india;
+use client::key_file::{KeyFile, Protection};
+use contracts::account::{BuyTokens, RedeemTokens, SetBackingLimit};
+use contracts::billing::{
+    ChargeSlots, ChargeTarget, IssueBill, PayBill, PayDues, PayOutBill, WithdrawSlotCharge,
+};
+use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
+use contracts::governance::AdvanceClock;
+use contracts::metering::{
+    CorrectFrequency, DeleteFrequency, GatewayBatch, PublishFrequency, Registers, frequency_root,
+};
+use contracts::registry::{
+    AddKey, AppointRegulator, AuthorizeGateway, CloseParty, GrantRole, InstallMeter, RecoverKey,
+    RegisterParty, RegisterStation, RegisterUsagePoint, ReinstateParty, RemoveRegulator, RevokeKey,
+    RevokeRole, Role, SuspendParty, UsagePointKind,
+};
+use contracts::tariff::{
+    AssignTariff, AssignmentTarget, ExportRule, PriceRule, PublishTariff, TariffTerms,
+};
+use contracts::transaction::TABLE;
+use contracts::{Genesis, Rules, Who};
+use primitives::calendar::SettlementPeriod;
+use primitives::header::ValidatorSet;
+use primitives::identifier::{BillId, KeyAddress};
+use primitives::key::{PublicKey, SigningKey};
+use primitives::reading::{DayPayload, Quality, ReadingPayload, reading_leaf, salt};
+use primitives::units::{
+    MicroCurrency, MicroPerKilowattHour, MilliHertz, Timestamp, WattHours, Watts,
+};
+
+use super::*;
+
+const PARTY: PartyId = PartyId::new([0x11; 32]);
+const POINT: UsagePointId = UsagePointId::new([0x22; 16]);
+const OTHER_POINT: UsagePointId = UsagePointId::new([0x23; 16]);
+const STATION: StationId = StationId::new([0x33; 16]);
+const TARIFF: TariffId = TariffId::new([0x44; 16]);
+const BILL: BillId = BillId::new([0x55; 16]);
+const KEY: PublicKey = PublicKey::ed25519([0x66; 32]);
+/// 2026-07-01T00:00:00+05:30.
+const MIDNIGHT: SettlementPeriod = SettlementPeriod::new(1_980_938);
+
+fn key(number: u8) -> SigningKey {
+    SigningKey::from_seed([number; 32])
+}
+
+fn rules() -> Rules {
+    let genesis = Genesis {
+        version: 1,
+        name: "trial".parse().unwrap(),
+        demo: false,
+        clock: Clock::System,
+        privacy: Privacy::Open,
+        time: Timestamp::new(1_780_000_000_000),
+        slot_minutes: 15,
+        zone: zone_of_india(),
+        currency: Currency { code: "INR".parse().unwrap(), minor_unit_decimals: 2 },
+        owner: Owner { threshold: 1, keys: vec![key(1).public()].try_into().unwrap() },
+        clock_keeper: None,
+        validators: ValidatorSet::new(vec![key(2).public()]).unwrap(),
+        parameters: Parameters::default(),
+    };
+    Rules::new(genesis).unwrap()
+}
+
+/// Puts the constants in the place of their names.
+fn with_ids(line: &str, dir: &Path) -> String {
+    line.replace("$PARTY", &PARTY.to_string())
+        .replace("$POINT", &POINT.to_string())
+        .replace("$OTHER", &OTHER_POINT.to_string())
+        .replace("$STATION", &STATION.to_string())
+        .replace("$TARIFF", &TARIFF.to_string())
+        .replace("$BILL", &BILL.to_string())
+        .replace("$KEY", &KEY.to_string())
+        .replace("$ADDRESS", &KeyAddress::new([0x77; 32]).to_string())
+        .replace("$DIR", &dir.display().to_string())
+}
+
+/// What a line of words becomes, signed by key 3.
+fn submission(line: &str, dir: &Path) -> Result<Submission, String> {
+    let line = with_ids(line, dir);
+    let words = std::iter::once("submit").chain(line.split(' '));
+    let command = Submit::augment_args(clap::Command::new("submit"));
+    let matches = command.try_get_matches_from(words).map_err(|error| error.to_string())?;
+    let submit = Submit::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+    submit
+        .transaction
+        .submission(|| Ok(Signatory::offline(rules(), key(3))))
+        .map_err(|ended| ended.to_string())
+}
+
+fn body(submission: &Submission) -> Body {
+    let envelope = &submission.transaction.envelope;
+    Body::decode(envelope.kind, &envelope.body).unwrap()
+}
+
+/// `SealDay` → `seal-day`.
+fn kebab(name: &str) -> String {
+    let mut kebab = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.push(letter.to_ascii_lowercase());
+    }
+    kebab
+}
+
+fn millihertz(values: &[u32]) -> Vec<MilliHertz> {
+    values.iter().map(|value| MilliHertz::new(*value).unwrap()).collect()
+}
+
+#[test]
+fn every_transaction_has_its_command_that_says_who_may_send_it() {
+    let command = Submit::augment_args(clap::Command::new("submit"));
+    let known: Vec<String> = TABLE.iter().map(|entry| kebab(entry.name)).collect();
+    for (entry, name) in TABLE.iter().zip(&known) {
+        let sub = command.find_subcommand(name).unwrap_or_else(|| panic!("no submit {name}"));
+        let help = sub.get_long_about().unwrap().to_string().to_lowercase();
+        for who in entry.senders {
+            let word = match who {
+                Who::Owner => "owner's council".to_owned(),
+                Who::ClockKeeper => "clock keeper".to_owned(),
+                Who::Meter => "meter".to_owned(),
+                Who::AnyParty => "any party".to_owned(),
+                Who::Role(role) => kebab(&format!("{role:?}")).replace('-', " "),
+            };
+            let (_, sent_by) = help.split_once("sent by").unwrap_or_else(|| panic!("{name}"));
+            assert!(sent_by.contains(&word), "submit {name} does not say {word}: {help}");
+        }
+        let also = "also a suspended one";
+        assert_eq!(help.contains(also), entry.when_suspended, "submit {name}: {also}");
+        let example = sub.get_after_help().unwrap().to_string();
+        assert!(example.contains(&format!("gridtally submit {name} ")), "{name}: {example}");
+    }
+    for sub in command.get_subcommands() {
+        let name = sub.get_name();
+        assert!(name == "raw" || known.iter().any(|it| it == name), "{name} is not in the table");
+    }
+    command.debug_assert();
+}
+
+/// One line for each transaction without payload, and the body that it must become.
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
+fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
+    let alias = || "home-17".parse().unwrap();
+    let flat = PriceRule::Flat { price: MicroPerKilowattHour::new(5_000_000) };
+    std::fs::write(
+        dir.join("flat.toml"),
+        "format = \"gridtally-tariff/1\"\nname = \"home-17\"\n\n[import]\nkind = \"flat\"\n\
+         price = \"5\"\n\n[export]\nkind = \"same-as-import\"\n",
+    )
+    .unwrap();
+    let mut day = "date,time,freq_hz\n2026-06-30,23:45,49.5\n".to_owned();
+    for slot in 0..96 {
+        day.push_str(&format!("2026-07-01,{:02}:{:02},50.01\n", slot / 4, slot % 4 * 15));
+    }
+    std::fs::write(dir.join("day.csv"), day).unwrap();
+    vec![
+        (
+            "appoint-regulator --alias home-17 --regulator-key $KEY",
+            AppointRegulator { alias: alias(), key: KEY, encryption_key: [0; 32] }.into(),
+        ),
+        ("remove-regulator --party $PARTY", RemoveRegulator { party: PARTY }.into()),
+        (
+            "register-party --alias home-17 --role producer,consumer --role grid-operator \
+             --party-key $KEY --region north --encryption-key \
+             0909090909090909090909090909090909090909090909090909090909090909",
+            RegisterParty {
+                alias: alias(),
+                roles: vec![Role::GridOperator, Role::Producer, Role::Consumer].try_into().unwrap(),
+                keys: vec![KEY].try_into().unwrap(),
+                encryption_key: [9; 32],
+                region: "north".parse().unwrap(),
+            }
+            .into(),
+        ),
+        (
+            "grant-role --party $PARTY --role network-provider",
+            GrantRole { party: PARTY, role: Role::NetworkProvider }.into(),
+        ),
+        (
+            "revoke-role --party $PARTY --role aggregator",
+            RevokeRole { party: PARTY, role: Role::Aggregator }.into(),
+        ),
+        ("suspend-party --party $PARTY", SuspendParty { party: PARTY }.into()),
+        ("reinstate-party --party $PARTY", ReinstateParty { party: PARTY }.into()),
+        ("close-party --party $PARTY", CloseParty { party: PARTY }.into()),
+        ("add-key --new-key $KEY", AddKey { key: KEY }.into()),
+        ("revoke-key --address $ADDRESS", RevokeKey { key: KeyAddress::new([0x77; 32]) }.into()),
+        ("recover-key --party $PARTY --new-key $KEY", RecoverKey { party: PARTY, key: KEY }.into()),
+        (
+            "register-station --label home-17 --distributor $PARTY",
+            RegisterStation { label: alias(), distributor: PARTY }.into(),
+        ),
+        (
+            "register-usage-point --label home-17 --station $STATION --kind boundary \
+             --customer $PARTY --connection-limit-w 11000",
+            RegisterUsagePoint {
+                label: alias(),
+                station: STATION,
+                kind: UsagePointKind::Boundary,
+                customer: PARTY,
+                connection_limit: Watts::new(11_000),
+            }
+            .into(),
+        ),
+        (
+            "install-meter --usage-point $POINT --meter-key $KEY",
+            InstallMeter { usage_point: POINT, meter: KEY }.into(),
+        ),
+        (
+            "authorize-gateway --usage-point $OTHER,$POINT --gateway $PARTY",
+            AuthorizeGateway {
+                usage_points: vec![POINT, OTHER_POINT].try_into().unwrap(),
+                gateway: Some(PARTY),
+            }
+            .into(),
+        ),
+        (
+            "authorize-gateway --usage-point $POINT --end",
+            AuthorizeGateway { usage_points: vec![POINT].try_into().unwrap(), gateway: None }
+                .into(),
+        ),
+        (
+            "publish-frequency --first-period 2026-07-01T00:00:00+05:30 --hertz 50.012,49.98",
+            PublishFrequency {
+                first_period: MIDNIGHT,
+                frequencies: millihertz(&[50_012, 49_980]).try_into().unwrap(),
+            }
+            .into(),
+        ),
+        (
+            "publish-frequency --day 2026-07-01 --file $DIR/day.csv",
+            PublishFrequency {
+                first_period: MIDNIGHT,
+                frequencies: millihertz(&[50_010; 96]).try_into().unwrap(),
+            }
+            .into(),
+        ),
+        (
+            "correct-frequency --period 1980938 --millihertz 50013",
+            CorrectFrequency { period: MIDNIGHT, frequency: MilliHertz::new(50_013).unwrap() }
+                .into(),
+        ),
+        (
+            "delete-frequency --period 2026-06-30T18:30:00Z",
+            DeleteFrequency { period: MIDNIGHT }.into(),
+        ),
+        (
+            "publish-tariff $DIR/flat.toml --first-period 1980938",
+            PublishTariff {
+                tariff: None,
+                name: alias(),
+                first_period: MIDNIGHT,
+                terms: TariffTerms { import: flat, export: ExportRule::SameAsImport },
+            }
+            .into(),
+        ),
+        (
+            "assign-tariff --station $STATION --tariff $TARIFF --first-period 1980938",
+            AssignTariff {
+                target: AssignmentTarget::Station(STATION),
+                tariff: TARIFF,
+                first_period: MIDNIGHT,
+            }
+            .into(),
+        ),
+        (
+            "charge-slots --station $STATION --day 2026-07-01",
+            ChargeSlots {
+                target: ChargeTarget::Station(STATION),
+                first_period: MIDNIGHT,
+                count: 96,
+            }
+            .into(),
+        ),
+        (
+            "charge-slots --usage-point $POINT --first-period 1980938 --count 3",
+            ChargeSlots {
+                target: ChargeTarget::UsagePoint(POINT),
+                first_period: MIDNIGHT,
+                count: 3,
+            }
+            .into(),
+        ),
+        (
+            "withdraw-slot-charge --usage-point $POINT --period 1980938",
+            WithdrawSlotCharge { usage_point: POINT, period: MIDNIGHT }.into(),
+        ),
+        (
+            "issue-bill --usage-point $OTHER,$POINT,$POINT --billing-period 2026-07",
+            IssueBill {
+                usage_points: vec![POINT, OTHER_POINT].try_into().unwrap(),
+                period: "2026-07".parse().unwrap(),
+            }
+            .into(),
+        ),
+        (
+            "pay-bill --usage-point $POINT --amount 2000.00",
+            PayBill { usage_point: POINT, amount: MicroCurrency::new(2_000_000_000) }.into(),
+        ),
+        ("pay-out-bill --bill $BILL", PayOutBill { bill: BILL }.into()),
+        (
+            "pay-dues --creditor $PARTY --amount 0.000001",
+            PayDues { creditor: PARTY, amount: MicroCurrency::new(1) }.into(),
+        ),
+        (
+            "buy-tokens --aggregator $PARTY --reference home-17 --coin-amount 1250",
+            BuyTokens {
+                aggregator: PARTY,
+                reference: alias(),
+                coin_amount: MicroCurrency::new(1_250_000_000),
+                tokens: MicroCurrency::new(2_500_000_000),
+            }
+            .into(),
+        ),
+        (
+            "redeem-tokens --aggregator $PARTY --reference home-17 --tokens 0.000003",
+            RedeemTokens {
+                aggregator: PARTY,
+                reference: alias(),
+                coin_amount: MicroCurrency::new(1),
+                tokens: MicroCurrency::new(3),
+            }
+            .into(),
+        ),
+        (
+            "set-backing-limit --aggregator $PARTY --limit 1000000",
+            SetBackingLimit { aggregator: PARTY, limit: MicroCurrency::new(1_000_000_000_000) }
+                .into(),
+        ),
+        (
+            "advance-clock --to 2026-07-01T00:00:00+05:30",
+            AdvanceClock { to: Timestamp::new(1_782_844_200_000) }.into(),
+        ),
+    ]
+}
+
+/// Those whose values travel beside them; each has its test below.
+const WITH_PAYLOAD: [&str; 5] =
+    ["SubmitReading", "SealDay", "CorrectReading", "SealGatewayBatch", "SealFrequencyDay"];
+
+#[test]
+fn a_line_of_each_transaction_becomes_its_body() {
+    let dir = tempfile::tempdir().unwrap();
+    let samples = samples(dir.path());
+    for (line, wanted) in &samples {
+        let submission = submission(line, dir.path()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(&body(&submission), wanted, "{line}");
+        submission.transaction.verify_signatures().unwrap();
+        let name = wanted.entry().name;
+        assert!(line.starts_with(&format!("{} ", kebab(name))), "{name}: {line}");
+        let expires = submission.transaction.envelope.valid_until > Timestamp::ZERO;
+        assert_eq!(expires, wanted.entry().expires, "{line}");
+    }
+    for entry in TABLE {
+        let tried = samples.iter().any(|(_, body)| body.kind() == entry.kind);
+        assert!(tried || WITH_PAYLOAD.contains(&entry.name), "{} is not tried", entry.name);
+    }
+}
+
+#[test]
+fn a_wrong_line_says_what_is_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("short.csv"), "import_wh,export_wh\n250,0\n").unwrap();
+    std::fs::write(dir.path().join("minus.csv"), "import_wh,export_wh\n-1,0\n").unwrap();
+    let cases = [
+        ("pay-bill --usage-point $POINT --amount 1,000", "at most 6 decimals"),
+        ("pay-bill --usage-point $POINT --amount 0", "an amount is positive"),
+        ("pay-bill --usage-point $PARTY --amount 1", "UsagePointId"),
+        ("publish-frequency --first-period 1 --hertz 39.9", "from 40 to 70 Hz"),
+        ("publish-frequency --hertz 50", "--first-period"),
+        ("publish-frequency --first-period 1", "--hertz"),
+        ("publish-frequency --first-period 1 --hertz 50 --millihertz 50000", "cannot be used"),
+        (
+            "delete-frequency --period 2026-07-01T00:07:00+05:30",
+            "no period begins at 2026-06-30T18:37:00Z; it lies in period 1980938",
+        ),
+        ("charge-slots --usage-point $POINT --station $STATION --day 2026-07-01", "cannot be used"),
+        ("charge-slots --usage-point $POINT --day 2026-02-30", "a day of the calendar"),
+        ("issue-bill --usage-point $POINT --billing-period 2026-13", "a month 2026-07"),
+        ("grant-role --party $PARTY --role king", "grid-operator"),
+        ("advance-clock --to tomorrow", "a time with its offset"),
+        ("add-key --new-key ed25519:66", "ed25519: with 64"),
+        (
+            "seal-day --usage-point $POINT --day 2026-07-01 --file $DIR/short.csv \
+             --first-import-wh 0 --first-export-wh 0 --seal-sequence 1",
+            "2026-07-01 has 96 slots, 1 values were given",
+        ),
+        (
+            "seal-day --usage-point $POINT --day 2026-07-01 --file $DIR/minus.csv \
+             --first-import-wh 0 --first-export-wh 0 --seal-sequence 1",
+            "line 2: import_wh: \"-1\": wanted are whole watt-hours",
+        ),
+        ("raw $DIR/short.csv", "holds no submission"),
+    ];
+    for (line, wanted) in cases {
+        let error = submission(line, dir.path()).unwrap_err();
+        assert!(error.contains(wanted), "{line}: {error}");
+    }
+}
+
+fn readings_csv(dir: &Path) {
+    let mut table = "export_wh,import_wh,quality\n".to_owned();
+    for slot in 0..96 {
+        let quality = if slot == 5 { "estimated" } else { "A" };
+        table.push_str(&format!("{},250,{quality}\n", slot % 2));
+    }
+    std::fs::write(dir.join("readings.csv"), table).unwrap();
+}
+
+#[test]
+fn a_reading_sent_during_the_day_agrees_with_the_seal() {
+    let dir = tempfile::tempdir().unwrap();
+    readings_csv(dir.path());
+    let single = "submit-reading --usage-point $POINT --period 2026-07-01T01:15:00+05:30 \
+                  --import-wh 250 --export-wh 1 --quality estimated";
+    let single = submission(single, dir.path()).unwrap();
+    let Body::SubmitReading(reading) = body(&single) else { panic!("another body") };
+    assert_eq!(reading.period, MIDNIGHT.offset(5).unwrap());
+    let payload: ReadingPayload = decode(&single.payload).unwrap();
+    assert_eq!(payload.reading.quality, Quality::Estimated);
+
+    let seal = "seal-day --usage-point $POINT --day 2026-07-01 --file $DIR/readings.csv \
+                --first-import-wh 1000 --first-export-wh 7 --seal-sequence 4 \
+                --corrects-slot 9,3";
+    let sealed = submission(seal, dir.path()).unwrap();
+    let Body::SealDay(seal) = body(&sealed) else { panic!("another body") };
+    let registers = |import, export| Registers {
+        import: WattHours::new(import),
+        export: WattHours::new(export),
+    };
+    assert_eq!((seal.sequence, seal.first), (4, registers(1_000, 7)));
+    assert_eq!(seal.last, registers(1_000 + 96 * 250, 7 + 48));
+    assert_eq!(&seal.corrects[..], [3, 9]);
+    let day: DayPayload = decode(&sealed.payload).unwrap();
+    let leaf = reading_leaf(&salt(&day.seed, 5), POINT, reading.period, &day.readings[5]);
+    assert_eq!(leaf, reading.leaf);
+    // The same again is the same: the node answers that it is recorded already.
+    let again = "submit-reading --usage-point $POINT --period 1980943 --import-wh 250 \
+                 --export-wh 1 --quality E";
+    assert_eq!(body(&submission(again, dir.path()).unwrap()), body(&single));
+}
+
+#[test]
+fn a_correction_has_a_fresh_salt() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = "correct-reading --usage-point $POINT --period 1980938 --import-wh 240 --quality S";
+    let leaf = || match body(&submission(line, dir.path()).unwrap()) {
+        Body::CorrectReading(correction) => correction.leaf,
+        _ => panic!("another body"),
+    };
+    assert_ne!(leaf(), leaf());
+}
+
+#[test]
+fn a_batch_brings_meters_and_slots_into_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rows: Vec<String> = Vec::new();
+    for slot in (0..96).rev() {
+        rows.push(format!("{OTHER_POINT},{slot},{},0", slot * 2));
+        rows.push(format!("{POINT},{slot},{slot},0"));
+    }
+    let write = |rows: &[String]| {
+        let table = format!("usage_point,slot,import_wh,export_wh\n{}\n", rows.join("\n"));
+        std::fs::write(dir.path().join("batch.csv"), table).unwrap();
+    };
+    write(&rows);
+    let line = "seal-gateway-batch --day 2026-07-01 --file $DIR/batch.csv";
+    let sealed = submission(line, dir.path()).unwrap();
+    let Body::SealGatewayBatch(seal) = body(&sealed) else { panic!("another body") };
+    assert_eq!(seal.entries, 2);
+    let batch: GatewayBatch = decode(&sealed.payload).unwrap();
+    assert_eq!(batch.entries[0].usage_point, POINT);
+    assert_eq!(batch.entries[1].day.readings[95].import_wh, WattHours::new(190));
+
+    let missing = rows.remove(0);
+    write(&rows[..rows.len() - 1]);
+    let error = submission(line, dir.path()).unwrap_err();
+    assert!(error.contains(&format!("slot 0 of usage point {POINT} is missing")), "{error}");
+    rows.extend([missing.clone(), missing]);
+    write(&rows);
+    let error = submission(line, dir.path()).unwrap_err();
+    assert!(error.contains("slot 95 of usage point 2323"), "{error}");
+}
+
+#[test]
+fn a_frequency_day_is_sealed_over_the_files_values() {
+    let dir = tempfile::tempdir().unwrap();
+    samples(dir.path());
+    let line = "seal-frequency-day --day 2026-07-01 --file $DIR/day.csv";
+    let Body::SealFrequencyDay(seal) = body(&submission(line, dir.path()).unwrap()) else {
+        panic!("another body")
+    };
+    let slots = vec![Some(MilliHertz::new(50_010).unwrap()); 96];
+    let day = "2026-07-01".parse().unwrap();
+    assert_eq!(Some(seal.day_root), frequency_root(&rules(), day, &slots));
+    let other = "seal-frequency-day --day 2026-06-30 --file $DIR/day.csv";
+    let error = submission(other, dir.path()).unwrap_err();
+    assert!(error.contains("1 rows of 2026-06-30, which has 96 slots"), "{error}");
+}
+
+#[test]
+fn a_key_given_as_its_file_cosigns_once() {
+    let dir = tempfile::tempdir().unwrap();
+    for number in [3, 4] {
+        let file = dir.path().join(format!("{number}.key"));
+        KeyFile::write(&file, &key(number), Protection::Plain).unwrap();
+    }
+    let line = "register-party --alias home-17 --role consumer --party-key $DIR/4.key \
+                --party-key $DIR/3.key";
+    let envelope = submission(line, dir.path()).unwrap().transaction.envelope;
+    // Key 3 signs already.
+    assert_eq!(&envelope.cosigners[..], [key(4).public()]);
+    let error = submission("add-key --new-key $DIR/none.key", dir.path()).unwrap_err();
+    assert!(error.contains("none.key"), "{error}");
+}
+
+#[test]
+fn what_is_written_to_a_file_is_sent_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let signed = submission("pay-out-bill --bill $BILL", dir.path()).unwrap();
+    let file = dir.path().join("signed.bin");
+    write_whole(&file, &encode(&signed)).unwrap();
+    assert_eq!(submission("raw $DIR/signed.bin", dir.path()).unwrap(), signed);
+    assert_eq!(created(&signed), None);
+    let party =
+        submission("register-party --alias home-17 --role consumer --party-key $KEY", dir.path());
+    let party = party.unwrap();
+    let id = PartyId::from_transaction(&party.transaction.id()).to_string();
+    assert_eq!(created(&party), Some(("party", id)));
+}
+
+#[test]
+fn common_flags_stand_before_or_behind_the_transaction() {
+    let command = || Submit::augment_args(clap::Command::new("submit"));
+    let bill = BILL.to_string();
+    for line in [
+        ["submit", "--node", "http://node:1", "pay-out-bill", "--bill", &bill],
+        ["submit", "pay-out-bill", "--bill", &bill, "--node", "http://node:1"],
+    ] {
+        let matches = command().try_get_matches_from(line).unwrap();
+        let submit = Submit::from_arg_matches(&matches).unwrap();
+        assert_eq!(submit.signing.node.node, "http://node:1");
+    }
+}

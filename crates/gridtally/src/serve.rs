@@ -1,0 +1,223 @@
+//! A node with its API, from start to a graceful stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, anyhow};
+use ledger::store::Store;
+use node::{Node, NodeConfig, SystemClock, Threads};
+use primitives::key::SigningKey;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::{Notify, oneshot};
+
+use crate::exit::{EndWith, Ended, Exit};
+
+/// What is served and where.
+pub struct Serve {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The genesis.
+    pub genesis: contracts::Genesis,
+    /// The validator's key.
+    pub key: SigningKey,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Milliseconds added to the system's clock; test networks only.
+    pub clock_offset_ms: i64,
+    /// Further names under which clients reach the API.
+    pub hosts: Vec<String>,
+    /// May everybody read everything? Demonstrations only.
+    pub open_reads: bool,
+}
+
+/// A node and its API while they run.
+pub struct Running {
+    /// The runtime that both live on.
+    pub runtime: Runtime,
+    /// The node.
+    pub node: Node,
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop_api: oneshot::Sender<()>,
+    api: tokio::task::JoinHandle<std::io::Result<()>>,
+    signals: Signals,
+}
+
+impl Serve {
+    /// Starts both. When this returns, the API answers.
+    ///
+    /// # Errors
+    /// The ledger cannot be opened, or the port is taken.
+    pub fn start(self) -> Result<Running, Ended> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("the runtime cannot be started")?;
+        let signals = Signals::listen(&runtime)?;
+        // The port first: whoever is told that it is taken has lost nothing yet.
+        let listener = runtime
+            .block_on(TcpListener::bind(self.listen))
+            .map_err(|error| listen_error(self.listen, error))?;
+        let address = listener.local_addr()?;
+        let node = Node::start(NodeConfig {
+            store: self.store,
+            genesis: Some(self.genesis),
+            key: self.key,
+            clock: Arc::new(SystemClock { offset_ms: self.clock_offset_ms }),
+            verifier: Arc::new(Threads::per_core()),
+        })?;
+        let mut hosts: Vec<String> =
+            ["localhost", "127.0.0.1"].map(|host| format!("{host}:{}", address.port())).into();
+        hosts.extend(self.hosts);
+        let config = api::ApiConfig {
+            hosts,
+            open_reads: self.open_reads,
+            proof_exporter: Arc::new(crate::commands::proof::export),
+        };
+        let api = api::Api::new(node.reader(), node.submitter(), config);
+        let (stop_api, stopped) = oneshot::channel();
+        let api = runtime.spawn(api::serve(listener, api::router(api), async {
+            // A dropped sender stops the API as well.
+            let _ = stopped.await;
+        }));
+        Ok(Running { runtime, node, address, stop_api, api, signals })
+    }
+}
+
+fn listen_error(listen: SocketAddr, error: std::io::Error) -> Ended {
+    let exit = match error.kind() {
+        std::io::ErrorKind::AddrInUse => Exit::Taken,
+        _ => Exit::Failure,
+    };
+    let hint = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "another program listens there: stop it, or choose another with --listen"
+        }
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege",
+        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+        _ => "choose another with --listen",
+    };
+    let error = anyhow!("cannot listen on {listen} ({error}): {hint}");
+    Ended { exit, error }
+}
+
+impl Running {
+    /// From now on the first signal stops gracefully; before, it ends the process at once.
+    pub fn stop_gracefully_from_now_on(&self) {
+        self.signals.graceful.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits for Ctrl-C or a termination signal, or until the node ends by itself; then stops both.
+    ///
+    /// # Errors
+    /// What the node failed with.
+    pub fn until_stopped(self) -> Result<(), Ended> {
+        self.stop_gracefully_from_now_on();
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = self.signals.first.notified() => tracing::info!("stopping"),
+                () = self.node.ended() => tracing::error!("the node ended"),
+            }
+        });
+        self.stop()
+    }
+
+    /// Stops gracefully: requests under way are answered, what waits is ordered, then both end. A
+    /// further signal ends the process at once.
+    ///
+    /// # Errors
+    /// What the node failed with.
+    pub fn stop(self) -> Result<(), Ended> {
+        let Self { runtime, node, stop_api, api, .. } = self;
+        // An API that ended already needs no word.
+        let _ = stop_api.send(());
+        let grace = std::time::Duration::from_secs(10);
+        // The node orders what waits, so that requests under way get their answers.
+        let stopped = std::thread::spawn(move || node.stop());
+        let served = runtime.block_on(async { tokio::time::timeout(grace, api).await });
+        let result = stopped.join().map_err(|_| anyhow!("the orderer panicked"))?;
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        result?;
+        match served {
+            Ok(Ok(served)) => served.end_with(Exit::Failure),
+            Ok(Err(error)) => Err(anyhow::Error::from(error).into()),
+            Err(_) => {
+                tracing::warn!("requests were still open after {grace:?}; they were cut off");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Signals that end the process, listened to from the start on, so that none falls into a gap.
+struct Signals {
+    graceful: Arc<AtomicBool>,
+    first: Arc<Notify>,
+}
+
+impl Signals {
+    fn listen(runtime: &Runtime) -> Result<Self, Ended> {
+        let signals = Self { graceful: Arc::default(), first: Arc::default() };
+        let (graceful, first) = (Arc::clone(&signals.graceful), Arc::clone(&signals.first));
+        // The handlers are installed here, not when the task first runs.
+        let mut incoming = runtime.block_on(async { Incoming::install() })?;
+        runtime.spawn(async move {
+            let mut count = 0;
+            loop {
+                incoming.next().await;
+                count += 1;
+                if count > 1 || !graceful.load(Ordering::SeqCst) {
+                    eprintln!(
+                        "gridtally: stopped at once; the ledger is whole up to its last block"
+                    );
+                    std::process::exit(130);
+                }
+                first.notify_one();
+            }
+        });
+        Ok(signals)
+    }
+}
+
+/// Ctrl-C, and a termination signal where there is one.
+#[cfg(unix)]
+struct Incoming {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Incoming {
+    fn install() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Incoming;
+
+#[cfg(not(unix))]
+impl Incoming {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The real binary from outside: the demo, proofs, replay, and a node that is killed, filled and
+//! misused.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod commands;
+mod demo;
+mod kills;
+mod node;
+mod process;
+mod proofs;
