@@ -5,7 +5,8 @@ use primitives::codec;
 use primitives::identifier::UsagePointId;
 use primitives::reading::{DayPayload, Reading, ReadingPayload};
 
-use super::{DayCommitment, GatewayBatch, MeteredDay, SealedBy};
+use super::seal_gateway_batch::entry_day;
+use super::{DayCommitment, MeteredDay, SealedBy};
 use crate::genesis::Rules;
 use crate::rejection::Rejection;
 use crate::state::{Position, State};
@@ -84,10 +85,7 @@ pub fn sealed_payload(
     let checked = "a payload was decoded and compared with its root before it was ordered";
     Ok(match by {
         SealedBy::Meter => codec::decode(&bytes).expect(checked),
-        SealedBy::Gateway { entry } => {
-            let batch: GatewayBatch = codec::decode(&bytes).expect(checked);
-            batch.entries[usize::from(entry)].day.clone()
-        }
+        SealedBy::Gateway { entry } => entry_day(&bytes, entry).expect(checked),
     })
 }
 

@@ -2,11 +2,11 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::calendar::LocalDay;
-use primitives::codec::{self, Bounded};
+use primitives::codec::{self, Bounded, CodecError};
 use primitives::hash::Hash;
 use primitives::identifier::UsagePointId;
 use primitives::merkle::{MerkleTree, leaf_hash};
-use primitives::reading::{DayPayload, day_root};
+use primitives::reading::{DayPayload, DaySeed, day_root};
 
 use super::seal_day::{check_day, put_seal, require_day_within_limit};
 use super::{MAX_SLOTS, SealedBy, later, require_day_ended};
@@ -53,6 +53,19 @@ impl GatewayBatch {
             .collect();
         MerkleTree::from_leaf_hashes(leaves)
     }
+}
+
+/// The day of one entry of an encoded batch, without unpacking the readings of the others: a bill or
+/// charge over a whole station asks for each entry in turn.
+pub(super) fn entry_day(batch: &[u8], entry: u16) -> Result<DayPayload, CodecError> {
+    /// Usage point, the three columns, seed: an entry as its bytes lie, columns still packed.
+    type Packed = (UsagePointId, Vec<u8>, Vec<u8>, Vec<u8>, DaySeed);
+    let (_count, mut rest) = codec::decode_prefix::<u32>(batch)?;
+    for _ in 0..entry {
+        (_, rest) = codec::decode_prefix::<Packed>(rest)?;
+    }
+    let (found, _) = codec::decode_prefix::<GatewayEntry>(rest)?;
+    Ok(found.day)
 }
 
 /// The leaf of one meter's day in a gateway's tree.
@@ -236,5 +249,22 @@ mod tests {
             (contradicted, breaks(Rejection::DayAlreadySealed)),
         ];
         network.check(&cases);
+    }
+
+    #[test]
+    fn every_entry_is_found_in_the_packed_batch() {
+        let network = Network::new();
+        let day = network.day(0);
+        let homes: Vec<_> = (0..3)
+            .map(|home| {
+                (&network.homes[home], network.even_day(day, reading(home as u64 * 300, 1)))
+            })
+            .collect();
+        let bytes = network.gateway_batch(&network.aggregator, day, &homes).payload;
+        let batch: GatewayBatch = codec::decode(&bytes).unwrap();
+        for (index, entry) in (0_u16..).zip(batch.entries.iter()) {
+            assert_eq!(entry_day(&bytes, index).as_ref(), Ok(&entry.day));
+        }
+        assert!(entry_day(&bytes, 3).is_err());
     }
 }
