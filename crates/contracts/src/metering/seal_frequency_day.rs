@@ -93,4 +93,23 @@ mod tests {
             (seal(day, Hash::ZERO), breaks(Rejection::FrequencySealDisagrees)),
         ]);
     }
+
+    #[test]
+    fn what_was_corrected_before_the_seal_is_part_of_the_sealed_values() {
+        use crate::metering::CorrectFrequency;
+        let mut network = Network::new();
+        let (day, grid) = (network.day(0), network.grid.key.clone());
+        network.end_day(day);
+        network.accept(&network.publish(network.period(day, 0), &[50_000; 96]));
+        let correct = |network: &Network, millihertz| {
+            let period = network.period(day, 7);
+            by(&[&grid], CorrectFrequency { period, frequency: hertz(millihertz) })
+        };
+        network.accept(&correct(&network, 49_900));
+        network.accept(&network.seal_frequencies(day));
+        let sealed = network.state().frequency_day(day);
+        assert_eq!((sealed.at(7), sealed.corrections.len()), (Some(hertz(49_900)), 0));
+        network.accept(&correct(&network, 49_910));
+        assert_eq!(network.state().frequency_day(day).corrections.len(), 1);
+    }
 }

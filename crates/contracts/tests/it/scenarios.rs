@@ -79,6 +79,28 @@ fn a_gateway_never_replaces_a_meters_own_seal() {
 }
 
 #[test]
+fn a_meters_late_seal_speaks_over_the_gateways_and_its_corrections() {
+    let mut network = Network::new();
+    network.northern_tariff(flat(5_000_000));
+    let home = network.homes[0].clone();
+    let gateway = network.aggregator.clone();
+    let day = network.day(0);
+    network.end_day(day);
+    network.authorize_gateway(&home, Some(gateway.id));
+    let guessed = network.even_day(day, reading(900, 0));
+    let batch = network.gateway_batch(&gateway, day, &[(&home, guessed)]);
+    let correction = network.correct(&home, network.period(day, 3), reading(700, 0));
+    let seal = network.seal(&home, day, &network.even_day(day, reading(250, 0)));
+    network.check(&[
+        (batch, emits(&["DaySealed"])),
+        (correction, emits(&["ReadingCorrected"])),
+        (seal, emits(&["DaySealed"])),
+        (network.bill(&[&home], day), emits(&["Posted", "BillIssued"])),
+    ]);
+    assert_eq!(network.open(&home), 120_000_000);
+}
+
+#[test]
 fn a_day_of_92_and_of_100_slots_is_sealed_and_billed() {
     for (date, slots, amount) in [("2025-03-30", 92, 115_000_000), ("2025-10-26", 100, 125_000_000)]
     {
