@@ -11,7 +11,7 @@ use client::verify::{TrustAnchor, verify};
 use contracts::registry::UsagePointKind;
 use indicatif::ProgressBar;
 use primitives::calendar::LocalDay;
-use primitives::units::MilliHertz;
+use primitives::units::{MicroCurrency, MilliHertz};
 use serde_json::{Value, json};
 use simulator::demo_keys::DemoRole;
 use simulator::desk::LedgerDesk;
@@ -225,7 +225,7 @@ fn prove(running: &Running, directory: &Directory, report: &DayReport) -> Result
 
 /// The day as one JSON document.
 pub fn summary(report: &DayReport, proofs: usize) -> Value {
-    let micro = |amount: primitives::units::MicroCurrency| amount.get().to_string();
+    let micro = |amount: MicroCurrency| amount.get().to_string();
     let totals = |totals: &Totals| {
         json!({
             "import_wh": totals.import.get().to_string(),
@@ -313,46 +313,59 @@ pub fn frequencies(
     Ok(Some(series[..96].to_vec()))
 }
 
-/// The table that people read.
+/// What people read: the table of bills, then the day in a few lines.
 pub fn print(played: &Played) -> Result<(), Ended> {
-    let report = &played.report;
     let currency = played.directory.genesis()?.currency;
-    let decimals = currency.minor_unit_decimals;
-    let amount = |micro: primitives::units::MicroCurrency| output::amount(micro.get(), decimals);
-    let code = currency.code.as_str();
-    let mut table = output::table(
-        &[
-            "station",
-            "usage point",
-            "drawn kWh",
-            "injected kWh",
-            &format!("bill {code}"),
-            "paid",
-            "open",
-        ],
-        2,
-    );
+    let money = Money { code: currency.code.as_str(), decimals: currency.minor_unit_decimals };
+    let report = &played.report;
+    output::line(&bill_table(report, &money).to_string())?;
+    for line in summary_lines(report, played.proofs, &money) {
+        output::line(&line)?;
+    }
+    Ok(())
+}
+
+/// How amounts are shown.
+struct Money<'a> {
+    code: &'a str,
+    decimals: u8,
+}
+
+impl Money<'_> {
+    fn text(&self, amount: MicroCurrency) -> String {
+        output::amount(amount.get(), self.decimals)
+    }
+}
+
+fn bill_table(report: &DayReport, money: &Money<'_>) -> comfy_table::Table {
+    let bill = format!("bill {}", money.code);
+    let head = ["station", "usage point", "drawn kWh", "injected kWh", &bill, "paid", "open"];
+    let mut table = output::table(&head, 2);
     for row in &report.bills {
         table.add_row([
             row.station.clone(),
             row.label.clone(),
             output::kilowatt_hours(row.import.get()),
             output::kilowatt_hours(row.export.get()),
-            amount(row.total),
-            amount(row.paid),
-            amount(row.open),
+            money.text(row.total),
+            money.text(row.paid),
+            money.text(row.open),
         ]);
     }
-    output::line(&table.to_string())?;
+    table
+}
+
+fn summary_lines(report: &DayReport, proofs: usize, money: &Money<'_>) -> [String; 7] {
     let fixed = &report.fixed_point;
-    let mean = output::decimal(i128::from(report.frequency_mean.get()), 3, 3);
-    let price = output::decimal(i128::from(report.price_mean.get()), 6, 4);
     let households = &report.households;
-    for line in [
+    let code = money.code;
+    [
         format!("ledger       {}", report.ledger_id),
         format!(
-            "day          {} slots, mean {mean} Hz, mean price {price} {code}/kWh",
-            report.slots
+            "day          {} slots, mean {} Hz, mean price {} {code}/kWh",
+            report.slots,
+            output::decimal(i128::from(report.frequency_mean.get()), 3, 3),
+            output::decimal(i128::from(report.price_mean.get()), 6, 4)
         ),
         format!(
             "readings     {} in {} transactions, {} blocks, {}.{:03} s",
@@ -367,22 +380,19 @@ pub fn print(played: &Played) -> Result<(), Ended> {
              negative bills",
             output::kilowatt_hours(households.import.get()),
             output::kilowatt_hours(households.export.get()),
-            amount(households.billed),
-            amount(households.paid_out),
+            money.text(households.billed),
+            money.text(households.paid_out),
             households.negative_bills
         ),
         format!(
             "flat rate    500 kWh: bill {}, paid {} leaves {}, paid {} leaves {}",
-            amount(fixed.total),
-            amount(fixed.first_payment),
-            amount(fixed.open_after_first),
-            amount(fixed.second_payment),
-            amount(fixed.open_after_second)
+            money.text(fixed.total),
+            money.text(fixed.first_payment),
+            money.text(fixed.open_after_first),
+            money.text(fixed.second_payment),
+            money.text(fixed.open_after_second)
         ),
         "books        every account adds up to zero".to_owned(),
-        format!("proofs       {} of {} bills verified", played.proofs, report.bills.len()),
-    ] {
-        output::line(&line)?;
-    }
-    Ok(())
+        format!("proofs       {proofs} of {} bills verified", report.bills.len()),
+    ]
 }

@@ -1,3 +1,5 @@
+//! Days, periods, zones and billing periods.
+
 use proptest::prelude::*;
 
 use crate::calendar::{

@@ -1,3 +1,5 @@
+//! Round trips, bounds, and what does not decode.
+
 use proptest::prelude::*;
 
 use super::sample;

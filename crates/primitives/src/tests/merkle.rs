@@ -1,3 +1,5 @@
+//! Trees, paths, multi-proofs and the growing tree against each other.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Proofs of events: right, wrong, and each part changed.
+
 use std::collections::BTreeMap;
 
 use super::sample;

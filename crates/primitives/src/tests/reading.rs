@@ -1,3 +1,5 @@
+//! Leaves, salts, roots and payload columns.
+
 use super::sample::{self, PERIOD};
 use crate::codec::{Bounded, CodecError, decode, encode};
 use crate::column::encode_column;

@@ -1,3 +1,5 @@
+//! ZIP-215: the edge cases, alone and in batches.
+
 use data_encoding::HEXLOWER;
 
 use super::{golden, sample};
