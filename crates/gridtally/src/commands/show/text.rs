@@ -62,12 +62,16 @@ const FOR_PROGRAMS: [&str; 3] = ["bytes", "raw", "payload"];
 
 /// The text of a document.
 pub fn render(document: &Value, layout: &Layout, currency: &Currency) -> String {
-    let rows = document.pointer(layout.rows).filter(|_| !layout.rows.is_empty());
-    let rows = rows.and_then(Value::as_array);
+    let rows = match layout.rows {
+        "" => None,
+        pointer => document.pointer(pointer).and_then(Value::as_array),
+    };
+    // What the table shows is not repeated above it.
+    let in_table = rows.and_then(|_| layout.rows.split('/').nth(1));
     let mut lines = Vec::new();
     if let Value::Object(fields) = document {
         for name in ordered(fields, layout.first) {
-            if rows.is_none() || !layout.rows[1..].split('/').next().is_some_and(|it| it == name) {
+            if in_table != Some(name) {
                 flatten(name, &fields[name], currency, &mut lines);
             }
         }
@@ -161,7 +165,9 @@ fn label(name: &str, currency: &Currency) -> (String, Unit) {
     ];
     for (suffix, scale, decimals, unit) in units {
         if let Some(name) = name.strip_suffix(suffix) {
-            return (words(name), Unit::Decimal { scale, decimals, name: unit });
+            // An exact amount often stands beside the same one rounded.
+            let exact = if scale == 9 && !name.ends_with("exact") { " exact" } else { "" };
+            return (words(name) + exact, Unit::Decimal { scale, decimals, name: unit });
         }
     }
     (words(name), Unit::Plain)
@@ -174,6 +180,8 @@ fn words(name: &str) -> String {
 fn cell(value: &Value, unit: &Unit) -> String {
     match (value, unit) {
         (Value::Null, _) => "–".to_owned(),
+        (Value::String(text), _) if text.is_empty() => "–".to_owned(),
+        (Value::Array(items), _) if items.is_empty() => "–".to_owned(),
         (Value::Bool(value), _) => (if *value { "yes" } else { "no" }).to_owned(),
         (Value::Array(items), _) => {
             let items: Vec<String> = items.iter().map(|item| cell(item, unit)).collect();

@@ -20,7 +20,7 @@ mod tests;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use client::connection::{SubmitOutcome, SubmitStatus};
 use contracts::Body;
@@ -130,11 +130,14 @@ impl Transaction {
 /// When it cannot be written.
 pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Ended> {
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mut scratch = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
-    scratch.write_all(bytes)?;
-    scratch.as_file().sync_all()?;
-    scratch.persist(file).map_err(|error| error.error)?;
-    Ok(())
+    let write = || -> std::io::Result<()> {
+        let mut scratch = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
+        scratch.write_all(bytes)?;
+        scratch.as_file().sync_all()?;
+        scratch.persist(file).map_err(|error| error.error)?;
+        Ok(())
+    };
+    Ok(write().with_context(|| format!("{} cannot be written", file.display()))?)
 }
 
 fn show_written(file: &Path, submission: &Submission, global: &Global) -> Result<Exit, Ended> {

@@ -63,6 +63,8 @@ pub struct Signatory {
     cosigners: Vec<SigningKey>,
     passphrase: Passphrase,
     valid_for_minutes: u64,
+    /// Not where everything that it would say was given, to sign on a machine without a network.
+    asks_node: bool,
 }
 
 impl Signing {
@@ -70,7 +72,7 @@ impl Signing {
     /// nobody is asked anything.
     ///
     /// # Errors
-    /// No key, a key that cannot be opened, no answer, or a node of another ledger.
+    /// No key, a key that cannot be opened, a file that is no genesis, or no answer.
     pub fn signatory(&self) -> Result<Signatory, Ended> {
         let key = self.key.open()?.ok_or_else(|| Ended {
             exit: Exit::Usage,
@@ -102,6 +104,7 @@ impl Signing {
             cosigners,
             passphrase: self.key.passphrase(),
             valid_for_minutes: self.valid_for_minutes,
+            asks_node: self.genesis.is_none() || self.sequence.is_none() || self.out.is_none(),
         })
     }
 }
@@ -205,16 +208,22 @@ impl Signatory {
     fn valid_until(&self) -> Result<Timestamp, Ended> {
         let now = match self.rules.genesis().clock {
             Clock::Virtual => self.node.status().map_err(ended)?.time,
-            // Not the newest block's time: on a quiet ledger that may be days ago.
-            Clock::System => {
-                let since_1970 = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .context("this machine's clock stands before 1970")?;
-                Timestamp::new(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+            // Not the newest block's time alone: on a quiet ledger that may be days ago.
+            Clock::System if self.asks_node => {
+                self.node.status().map_err(ended)?.time.max(system_time()?)
             }
+            Clock::System => system_time()?,
         };
         now.plus_milliseconds(self.valid_for_minutes * 60_000).end_with(Exit::Usage)
     }
+}
+
+/// The time by this machine's clock.
+fn system_time() -> Result<Timestamp, Ended> {
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("this machine's clock stands before 1970")?;
+    Ok(Timestamp::new(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]
@@ -228,6 +237,7 @@ impl Signatory {
             cosigners: Vec::new(),
             passphrase: Passphrase::default(),
             valid_for_minutes: 60,
+            asks_node: false,
         }
     }
 }
