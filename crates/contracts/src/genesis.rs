@@ -142,6 +142,12 @@ impl Genesis {
         LedgerId::from_genesis_hash(hash, self.demo)
     }
 
+    /// Does the key act by the genesis itself: as a member of the owner's council or clock keeper?
+    #[must_use]
+    pub fn names(&self, key: &PublicKey) -> bool {
+        self.owner.keys.contains(key) || self.clock_keeper.as_ref() == Some(key)
+    }
+
     /// The state root before the first block.
     #[must_use]
     pub fn state_root(&self) -> Hash {
@@ -208,6 +214,10 @@ impl Rules {
         field(
             genesis.clock == Clock::System || genesis.clock_keeper.is_some(),
             "a virtual clock needs a clock keeper",
+        )?;
+        field(
+            genesis.clock_keeper.is_none_or(|keeper| !genesis.owner.keys.contains(&keeper)),
+            "the clock keeper has a key of its own",
         )?;
         field(
             genesis.parameters.token_price_micro_coin.get() > 0,

@@ -29,23 +29,23 @@ impl Transaction for AddKey {
         if !context.cosigned_by(&self.key) {
             return Err(Rejection::CosignatureMissing);
         }
-        attach_key(state, party, self.key, context.time)
+        attach_key(context, state, party, (self.key, context.time))
     }
 }
 
 /// Registers `key` for `party`, to act from `active_from` on.
 pub(super) fn attach_key(
+    context: &Context<'_>,
     state: &mut dyn State,
     party: PartyId,
-    key: PublicKey,
-    active_from: Timestamp,
+    (key, active_from): (PublicKey, Timestamp),
 ) -> Result<(), Rejection> {
     let mut record = state.party(party)?;
     let mut keys = record.keys.to_vec();
     keys.push(key.address());
     record.keys = Bounded::try_from(keys)
         .map_err(|_| Rejection::TooManyKeys { bound: MAX_KEYS_PER_PARTY as u64 })?;
-    state.add_key_record(key, Holder::Party(party), active_from)?;
+    state.add_key_record(context.rules, key, Holder::Party(party), active_from)?;
     state.put_party(party, &record);
     state.emit(Event::KeyAdded { party, key: key.address(), active_from });
     Ok(())
@@ -61,10 +61,13 @@ mod tests {
         let mut network = Network::new();
         let member = network.homes[0].customer.key.clone();
         let taken = network.homes[1].customer.key.clone();
+        let (owner, keeper) = (network.owner[0].clone(), network.clock_keeper.clone());
         let add = |key: &SigningKey| AddKey { key: key.public() };
         network.check(&[
             (by(&[&member], add(&taken)), breaks(Rejection::CosignatureMissing)),
             (by(&[&member, &taken], add(&taken)), breaks(Rejection::KeyAlreadyRegistered)),
+            (by(&[&member, &owner], add(&owner)), breaks(Rejection::KeyAlreadyRegistered)),
+            (by(&[&member, &keeper], add(&keeper)), breaks(Rejection::KeyAlreadyRegistered)),
             (by(&[&member, &key("phone")], add(&key("phone"))), emits(&["KeyAdded"])),
             (by(&[&key("phone"), &key("tablet")], add(&key("tablet"))), emits(&["KeyAdded"])),
         ]);

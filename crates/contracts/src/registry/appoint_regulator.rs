@@ -35,7 +35,7 @@ impl Transaction for AppointRegulator {
             return Err(Rejection::CosignatureMissing);
         }
         let id = PartyId::from_transaction(&context.transaction);
-        state.add_key_record(self.key, Holder::Party(id), context.time)?;
+        state.add_key_record(context.rules, self.key, Holder::Party(id), context.time)?;
         let mut census = state.census();
         census.parties += 1;
         census.regulators += 1;

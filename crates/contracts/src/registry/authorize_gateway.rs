@@ -38,10 +38,14 @@ impl Transaction for AuthorizeGateway {
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
         let sender = context.party()?;
-        if let Some(gateway) = self.gateway
-            && state.party(gateway)?.status != PartyStatus::Active
-        {
-            return Err(Rejection::PartyStatusDiffers);
+        if let Some(gateway) = self.gateway {
+            let gateway = state.party(gateway)?;
+            if !gateway.holds(Role::Aggregator) && !gateway.holds(Role::Distributor) {
+                return Err(Rejection::PartyLacksRole);
+            }
+            if gateway.status != PartyStatus::Active {
+                return Err(Rejection::PartyStatusDiffers);
+            }
         }
         for id in self.usage_points.iter() {
             let mut usage_point = state.usage_point(*id)?;
@@ -67,6 +71,7 @@ mod tests {
         let suspended = network.admit("gateway", &[Role::Aggregator]);
         network.suspend(suspended.id);
         let (north, south) = (network.north.key.clone(), network.south.key.clone());
+        let household = network.homes[0].customer.id;
         let (nowhere, home) = (UsagePointId::default(), network.homes[0].point);
         let authorize = |usage_points: &[UsagePointId], gateway| AuthorizeGateway {
             usage_points: usage_points.try_into().unwrap(),
@@ -79,6 +84,10 @@ mod tests {
             (
                 by(&[&south], authorize(&[nowhere], Some(PartyId::default()))),
                 breaks(Rejection::PartyUnknown),
+            ),
+            (
+                by(&[&south], authorize(&[nowhere], Some(household))),
+                breaks(Rejection::PartyLacksRole),
             ),
             (
                 by(&[&south], authorize(&[nowhere], Some(suspended.id))),

@@ -33,7 +33,12 @@ impl Transaction for InstallMeter {
         if !context.cosigned_by(&self.meter) {
             return Err(Rejection::CosignatureMissing);
         }
-        state.add_key_record(self.meter, Holder::Meter(self.usage_point), context.time)?;
+        state.add_key_record(
+            context.rules,
+            self.meter,
+            Holder::Meter(self.usage_point),
+            context.time,
+        )?;
         if let Some(former) = usage_point.meter {
             let mut record = state.key_record(&former).expect("an installed meter is registered");
             record.revoked = true;

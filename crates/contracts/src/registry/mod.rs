@@ -14,6 +14,7 @@ use primitives::identifier::{KeyAddress, PartyId, StationId, UsagePointId};
 use primitives::key::PublicKey;
 use primitives::units::{Timestamp, Watts};
 
+use crate::genesis::Rules;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state_key;
@@ -213,12 +214,14 @@ impl dyn State + '_ {
     /// Registers a new key for a holder.
     pub(crate) fn add_key_record(
         &mut self,
+        rules: &Rules,
         key: PublicKey,
         holder: Holder,
         active_from: Timestamp,
     ) -> Result<(), Rejection> {
-        // Rule: a revoked key is never registered again (protocol §3), so any record stands against.
-        if self.key_record(&key.address()).is_some() {
+        // Rule: a revoked key is never registered again (protocol §3), so any record stands against;
+        // a key of the genesis would go on acting as what the genesis says.
+        if rules.genesis().names(&key) || self.key_record(&key.address()).is_some() {
             return Err(Rejection::KeyAlreadyRegistered);
         }
         self.put_key_record(&KeyRecord { key, holder, active_from, revoked: false });

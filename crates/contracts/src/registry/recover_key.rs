@@ -41,7 +41,7 @@ impl Transaction for RecoverKey {
             .checked_add(RECOVERY_DELAY_MS)
             .ok_or(Rejection::AmountOutOfRange)
             .map(Timestamp::new)?;
-        attach_key(state, self.party, self.key, active_from)
+        attach_key(context, state, self.party, (self.key, active_from))
     }
 }
 

@@ -61,7 +61,7 @@ impl Transaction for RegisterParty {
         require_majority(context, state)?;
         let id = PartyId::from_transaction(&context.transaction);
         for key in self.keys.iter() {
-            state.add_key_record(*key, Holder::Party(id), context.time)?;
+            state.add_key_record(context.rules, *key, Holder::Party(id), context.time)?;
         }
         let mut census = state.census();
         census.parties += 1;

@@ -55,8 +55,8 @@ pub struct Founding {
     /// Decimals of the currency's minor unit.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub minor_unit_decimals: u8,
-    /// What drives time. A virtual clock moves only by `submit advance-clock` of the owner's key:
-    /// for trials.
+    /// What drives time. A virtual clock moves only by `submit advance-clock` of the clock keeper,
+    /// whose key is made as clock-keeper.key: for trials.
     #[arg(long, value_enum, default_value = "system")]
     pub clock: ClockKind,
     /// A key of the owner's council, `ed25519:…`; repeat it for several. Without any, a new
@@ -83,15 +83,12 @@ impl Founding {
         &self,
         validator: PublicKey,
         owners: Vec<PublicKey>,
+        clock_keeper: Option<PublicKey>,
         time: Timestamp,
     ) -> Result<Genesis, Ended> {
         let year = 1970 + i16::try_from(time.get() / 31_556_952_000).unwrap_or(8_000);
         let zone = client::genesis_file::zone_from_iana(&self.zone, year, year + 50)
             .end_with(Exit::Usage)?;
-        let clock_keeper = match self.clock {
-            ClockKind::System => None,
-            ClockKind::Virtual => owners.first().copied(),
-        };
         let genesis = Genesis {
             version: 1,
             name: Text::new(self.name.clone()).context("--name").end_with(Exit::Usage)?,
@@ -157,9 +154,17 @@ pub fn found(
     let mut owners = founding.owner.clone();
     let owner = owners.is_empty().then(fresh).transpose()?;
     owners.extend(owner.as_ref().map(SigningKey::public));
-    let genesis = founding.genesis(validator.public(), owners, SystemClock::default().now())?;
+    let clock_keeper = (founding.clock == ClockKind::Virtual).then(fresh).transpose()?;
+    let genesis = founding.genesis(
+        validator.public(),
+        owners,
+        clock_keeper.as_ref().map(SigningKey::public),
+        SystemClock::default().now(),
+    )?;
     // A founding that was cut short left keys of no ledger: nothing can be signed with them yet.
-    for leftover in [directory.node_key_file(), directory.owner_key_file()] {
+    let clock_key_file = directory.path().join("clock-keeper.key");
+    for leftover in [directory.node_key_file(), directory.owner_key_file(), clock_key_file.clone()]
+    {
         if leftover.exists() {
             std::fs::remove_file(&leftover)?;
         }
@@ -168,6 +173,9 @@ pub fn found(
     write_key(&directory.node_key_file(), &validator, passphrase.as_ref())?;
     if let Some(owner) = owner {
         write_key(&directory.owner_key_file(), &owner, passphrase.as_ref())?;
+    }
+    if let Some(clock_keeper) = clock_keeper {
+        write_key(&clock_key_file, &clock_keeper, passphrase.as_ref())?;
     }
     client::genesis_file::write(&directory.genesis_file(), &genesis)
         .map_err(anyhow::Error::from)?;
