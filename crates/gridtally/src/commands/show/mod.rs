@@ -1,6 +1,7 @@
 //! `gridtally show`: ask a node. One sub-command per query of the API; [`text`] makes a table or a list
 //! of the answer, `--json` prints it as it is.
 
+mod layouts;
 mod text;
 
 use std::path::PathBuf;
@@ -289,145 +290,27 @@ impl Query {
         }
     }
 
-    /// How the answer is laid out for people: fields first, then at most one table.
+    /// How the answer is laid out for people.
     const fn layout(&self) -> Layout {
-        const PERIOD: &str = "/starts_at";
         match self {
-            Self::Status => Layout::fields(&[
-                "name",
-                "ledger_id",
-                "demo",
-                "height",
-                "time",
-                "clock",
-                "transactions",
-            ]),
-            Self::Blocks { .. } => Layout::list(&["/height", "/time", "/hash", "/transactions"], 3),
-            Self::Block { .. } => Layout {
-                first: &["hash", "transaction_count"],
-                rows: "/transactions/items",
-                columns: &["/index", "/transaction_id", "/kind_name", "/code", "/code_name"],
-                first_number: 5,
-            },
-            Self::Transaction { .. } => Layout::fields(&[
-                "transaction_id",
-                "kind_name",
-                "height",
-                "index",
-                "time",
-                "receipt",
-                "signer",
-                "cosigners",
-                "sequence",
-                "valid_until",
-                "body",
-            ]),
-            Self::Parties { .. } => Layout::list(&["/party", "/alias", "/status", "/roles"], 4),
-            Self::Party { .. } => Layout {
-                first: &["party", "alias", "status", "roles", "region", "keys"],
-                rows: "/accounts/items",
-                columns: &["/account", "/balance_micro"],
-                first_number: 1,
-            },
-            Self::Stations { .. } => Layout::list(
-                &["/station", "/label", "/distributor", "/grid_operator", "/usage_points"],
-                4,
-            ),
-            Self::UsagePoints { .. } => {
-                Layout::list(&["/usage_point", "/label", "/kind", "/station", "/customer"], 5)
-            }
-            Self::UsagePoint { .. } => Layout {
-                first: &[
-                    "usage_point",
-                    "label",
-                    "kind",
-                    "station",
-                    "customer",
-                    "biller",
-                    "meter",
-                    "gateway",
-                    "connection_limit_w",
-                    "bills",
-                    "credit_micro",
-                ],
-                rows: "/tariffs",
-                columns: &["/first_period", "/tariff"],
-                first_number: 2,
-            },
-            Self::Readings(_) => Layout {
-                first: &["usage_point", "day", "total", "seal", "revision", "billed"],
-                rows: "/slots",
-                columns: &[PERIOD, "/reading/quality", "/reading/import_wh", "/reading/export_wh"],
-                first_number: 2,
-            },
-            Self::Charges(_) => Layout {
-                first: &["usage_point", "day", "total"],
-                rows: "/slots",
-                columns: &[
-                    PERIOD,
-                    "/charged",
-                    "/frequency_millihertz",
-                    "/reading/import_wh",
-                    "/reading/export_wh",
-                    "/import_price_micro_per_kwh",
-                    "/export_price_micro_per_kwh",
-                    "/amount/amount_milli_micro",
-                ],
-                first_number: 2,
-            },
-            Self::Bills { .. } => Layout::list(
-                &[
-                    "/number",
-                    "/bill",
-                    "/billing_period",
-                    "/status",
-                    "/total_micro",
-                    "/paid_micro",
-                    "/open_micro",
-                ],
-                4,
-            ),
-            Self::Bill { .. } => Layout {
-                first: &[
-                    "bill",
-                    "usage_point",
-                    "number",
-                    "billing_period",
-                    "revision",
-                    "status",
-                    "total_micro",
-                    "paid_micro",
-                    "open_micro",
-                    "metered_import_wh",
-                    "metered_export_wh",
-                    "residual_import_wh",
-                    "residual_export_wh",
-                    "customer",
-                    "biller",
-                    "export_payer",
-                    "issued_at",
-                ],
-                rows: "/lines",
-                columns: &["/kind", "/tariff", "/tariff_version", "/energy_wh", "/amount_micro"],
-                first_number: 3,
-            },
-            Self::Frequency { .. } => Layout {
-                first: &["day", "seal", "revision"],
-                rows: "/slots",
-                columns: &[PERIOD, "/frequency_millihertz"],
-                first_number: 1,
-            },
-            Self::Tariffs { .. } => {
-                Layout::list(&["/tariff", "/name", "/publisher", "/first_period", "/versions"], 4)
-            }
-            Self::Tariff { .. } => Layout::fields(&["tariff", "name", "publisher", "versions"]),
-            Self::Accounts { .. } => Layout {
-                first: &["party"],
-                rows: "/items",
-                columns: &["/account", "/balance_micro"],
-                first_number: 1,
-            },
-            Self::Key { .. } => Layout::fields(&["key_address", "key", "registered", "revoked"]),
+            Self::Status => layouts::STATUS,
+            Self::Blocks { .. } => layouts::BLOCKS,
+            Self::Block { .. } => layouts::BLOCK,
+            Self::Transaction { .. } => layouts::TRANSACTION,
+            Self::Parties { .. } => layouts::PARTIES,
+            Self::Party { .. } => layouts::PARTY,
+            Self::Stations { .. } => layouts::STATIONS,
+            Self::UsagePoints { .. } => layouts::USAGE_POINTS,
+            Self::UsagePoint { .. } => layouts::USAGE_POINT,
+            Self::Readings(_) => layouts::READINGS,
+            Self::Charges(_) => layouts::CHARGES,
+            Self::Bills { .. } => layouts::BILLS,
+            Self::Bill { .. } => layouts::BILL,
+            Self::Frequency { .. } => layouts::FREQUENCY,
+            Self::Tariffs { .. } => layouts::TARIFFS,
+            Self::Tariff { .. } => layouts::TARIFF,
+            Self::Accounts { .. } => layouts::ACCOUNTS,
+            Self::Key { .. } => layouts::KEY,
             // Its file is written, not shown.
             Self::Proof { .. } => Layout::fields(&[]),
         }
