@@ -54,7 +54,9 @@ pub fn home(home: &Home) -> String {
 }
 
 fn usage_points(home: &Home) -> Markup {
-    let rows = home.usage_points.items.iter().map(|row| {
+    let mut points: Vec<&HomeRow> = home.usage_points.items.iter().collect();
+    points.sort_by_key(|row| order(row.entry.label.as_deref()));
+    let rows = points.into_iter().map(|row| {
         let id = &row.entry.usage_point;
         let name = row.entry.label.as_ref().map_or_else(|| short(id), text);
         let energy = |value: fn(&EnergyEntry) -> &str| match &row.energy {
@@ -85,7 +87,10 @@ pub(super) fn bills(
     currency: &CurrencyEntry,
     labels: &BTreeMap<&str, &str>,
 ) -> Markup {
-    let rows = bills.items.iter().map(|bill| {
+    let mut sorted: Vec<&BillEntry> = bills.items.iter().collect();
+    let label = |bill: &BillEntry| order(labels.get(bill.usage_point.as_str()).copied());
+    sorted.sort_by_key(|bill| (bill.first_day.clone(), label(bill)));
+    let rows = sorted.into_iter().map(|bill| {
         let usage_point = &bill.usage_point;
         let name = labels.get(usage_point.as_str()).map_or_else(|| short(usage_point), text);
         let mut row = vec![
@@ -106,6 +111,12 @@ pub(super) fn bills(
     });
     let heads = ["Bill", "Usage point", "Period", "#Total", "#Paid", "#Open", "State"];
     table(&heads, rows.collect())
+}
+
+/// Short labels first: `home 2` before `home 10`.
+fn order(label: Option<&str>) -> (usize, String) {
+    let label = label.unwrap_or_default();
+    (label.len(), label.to_owned())
 }
 
 /// A link to the next page of a list.

@@ -2,15 +2,20 @@
 //!
 //! The `match` knows every kind: a new transaction does not compile before it can be shown.
 
+use std::fmt::Display;
+
 use contracts::account::{BuyTokens, RedeemTokens};
-use contracts::billing::ChargeTarget;
-use contracts::metering::{Registers, SealDay};
-use contracts::registry::{RegisterParty, RegisterUsagePoint, UsagePointKind};
-use contracts::tariff::AssignmentTarget;
+use contracts::billing::{ChargeSlots, ChargeTarget, IssueBill};
+use contracts::metering::{PublishFrequency, Registers, SealDay};
+use contracts::registry::{
+    AppointRegulator, AuthorizeGateway, RegisterParty, RegisterUsagePoint, Role, UsagePointKind,
+};
+use contracts::tariff::{AssignTariff, AssignmentTarget, PublishTariff};
 use contracts::{Body, Rules};
 use data_encoding::HEXLOWER;
 use primitives::calendar::SettlementPeriod;
-use primitives::identifier::{StationId, UsagePointId};
+use primitives::hash::Hash;
+use primitives::identifier::{PartyId, StationId, UsagePointId};
 use serde_json::{Value, json};
 
 use super::{Period, party, tariff, texts};
@@ -18,143 +23,81 @@ use super::{Period, party, tariff, texts};
 /// The fields of a body.
 #[must_use]
 pub fn body(body: &Body, rules: &Rules) -> Value {
-    let period = |period: SettlementPeriod| json!(Period::new(rules.calendar(), period));
     match body {
-        Body::AppointRegulator(it) => json!({
-            "alias": it.alias.as_str(),
-            "key": it.key.to_string(),
-            "encryption_key": HEXLOWER.encode(&it.encryption_key),
-        }),
-        Body::RemoveRegulator(it) => json!({ "party": it.party.to_string() }),
+        Body::AppointRegulator(it) => appoint_regulator(it),
+        Body::RemoveRegulator(it) => pairs([("party", &it.party)]),
         Body::RegisterParty(it) => register_party(it),
-        Body::GrantRole(it) => json!({
-            "party": it.party.to_string(), "role": party::role(it.role),
-        }),
-        Body::RevokeRole(it) => json!({
-            "party": it.party.to_string(), "role": party::role(it.role),
-        }),
-        Body::SuspendParty(it) => json!({ "party": it.party.to_string() }),
-        Body::ReinstateParty(it) => json!({ "party": it.party.to_string() }),
-        Body::CloseParty(it) => json!({ "party": it.party.to_string() }),
-        Body::AddKey(it) => json!({ "key": it.key.to_string() }),
-        Body::RevokeKey(it) => json!({ "key_address": it.key.to_string() }),
-        Body::RecoverKey(it) => json!({
-            "party": it.party.to_string(), "key": it.key.to_string(),
-        }),
-        Body::RegisterStation(it) => json!({
-            "label": it.label.as_str(), "distributor": it.distributor.to_string(),
-        }),
+        Body::GrantRole(it) => role(it.party, it.role),
+        Body::RevokeRole(it) => role(it.party, it.role),
+        Body::SuspendParty(it) => pairs([("party", &it.party)]),
+        Body::ReinstateParty(it) => pairs([("party", &it.party)]),
+        Body::CloseParty(it) => pairs([("party", &it.party)]),
+        Body::AddKey(it) => pairs([("key", &it.key)]),
+        Body::RevokeKey(it) => pairs([("key_address", &it.key)]),
+        Body::RecoverKey(it) => pairs([("party", &it.party), ("key", &it.key)]),
+        Body::RegisterStation(it) => {
+            pairs([("label", &it.label), ("distributor", &it.distributor)])
+        }
         Body::RegisterUsagePoint(it) => register_usage_point(it),
-        Body::InstallMeter(it) => json!({
-            "usage_point": it.usage_point.to_string(), "meter": it.meter.to_string(),
-        }),
-        Body::AuthorizeGateway(it) => json!({
-            "usage_points": texts(&it.usage_points),
-            "gateway": it.gateway.map(|gateway| gateway.to_string()),
-        }),
-        Body::AssignTariff(it) => json!({
-            "target": match it.target {
-                AssignmentTarget::UsagePoint(id) => of_usage_point(id),
-                AssignmentTarget::Station(id) => of_station(id),
-            },
-            "tariff": it.tariff.to_string(),
-            "first_period": period(it.first_period),
-        }),
-        Body::PublishTariff(it) => json!({
-            "tariff": it.tariff.map(|id| id.to_string()),
-            "name": it.name.as_str(),
-            "first_period": period(it.first_period),
-            "terms": tariff::terms(&it.terms),
-        }),
-        _ => measured_or_paid(body, rules),
-    }
-}
-
-/// The other half of the kinds: what is measured, billed, paid, and the clock.
-fn measured_or_paid(body: &Body, rules: &Rules) -> Value {
-    let period = |period: SettlementPeriod| json!(Period::new(rules.calendar(), period));
-    match body {
-        Body::SubmitReading(it) => json!({
-            "usage_point": it.usage_point.to_string(),
-            "period": period(it.period),
-            "leaf": it.leaf.to_string(),
-        }),
-        Body::CorrectReading(it) => json!({
-            "usage_point": it.usage_point.to_string(),
-            "period": period(it.period),
-            "leaf": it.leaf.to_string(),
-        }),
+        Body::InstallMeter(it) => pairs([("usage_point", &it.usage_point), ("meter", &it.meter)]),
+        Body::AuthorizeGateway(it) => authorize_gateway(it),
+        Body::SubmitReading(it) => reading(it.usage_point, it.period, &it.leaf, rules),
         Body::SealDay(it) => seal_day(it),
+        Body::CorrectReading(it) => reading(it.usage_point, it.period, &it.leaf, rules),
         Body::SealGatewayBatch(it) => json!({
             "day": it.day.to_string(), "entries": it.entries, "root": it.root.to_string(),
         }),
-        Body::PublishFrequency(it) => json!({
-            "first_period": period(it.first_period),
-            "frequencies_millihertz":
-                it.frequencies.iter().map(|value| value.get()).collect::<Vec<_>>(),
-        }),
+        Body::PublishFrequency(it) => publish_frequency(it, rules),
         Body::CorrectFrequency(it) => json!({
-            "period": period(it.period), "frequency_millihertz": it.frequency.get(),
+            "period": period(it.period, rules), "frequency_millihertz": it.frequency.get(),
         }),
-        Body::DeleteFrequency(it) => json!({ "period": period(it.period) }),
-        Body::SealFrequencyDay(it) => json!({
-            "day": it.day.to_string(), "day_root": it.day_root.to_string(),
-        }),
-        Body::ChargeSlots(it) => json!({
-            "target": match it.target {
-                ChargeTarget::UsagePoint(id) => of_usage_point(id),
-                ChargeTarget::Station(id) => of_station(id),
-            },
-            "first_period": period(it.first_period),
-            "count": it.count,
-        }),
+        Body::DeleteFrequency(it) => json!({ "period": period(it.period, rules) }),
+        Body::SealFrequencyDay(it) => pairs([("day", &it.day), ("day_root", &it.day_root)]),
+        Body::PublishTariff(it) => publish_tariff(it, rules),
+        Body::AssignTariff(it) => assign_tariff(it, rules),
+        Body::ChargeSlots(it) => charge_slots(it, rules),
         Body::WithdrawSlotCharge(it) => json!({
-            "usage_point": it.usage_point.to_string(), "period": period(it.period),
+            "usage_point": it.usage_point.to_string(), "period": period(it.period, rules),
         }),
-        Body::IssueBill(it) => json!({
-            "usage_points": texts(&it.usage_points), "billing_period": it.period.to_string(),
-        }),
-        Body::PayBill(it) => json!({
-            "usage_point": it.usage_point.to_string(),
-            "amount_micro": it.amount.get().to_string(),
-        }),
-        Body::PayOutBill(it) => json!({ "bill": it.bill.to_string() }),
-        Body::PayDues(it) => json!({
-            "creditor": it.creditor.to_string(), "amount_micro": it.amount.get().to_string(),
-        }),
+        Body::IssueBill(it) => issue_bill(it),
+        Body::PayBill(it) => {
+            pairs([("usage_point", &it.usage_point), ("amount_micro", &it.amount.get())])
+        }
+        Body::PayOutBill(it) => pairs([("bill", &it.bill)]),
+        Body::PayDues(it) => {
+            pairs([("creditor", &it.creditor), ("amount_micro", &it.amount.get())])
+        }
         Body::BuyTokens(BuyTokens { aggregator, reference, coin_amount, tokens })
         | Body::RedeemTokens(RedeemTokens { aggregator, reference, coin_amount, tokens }) => {
-            json!({
-                "aggregator": aggregator.to_string(),
-                "reference": reference.as_str(),
-                "coin_amount_micro": coin_amount.get().to_string(),
-                "tokens_micro": tokens.get().to_string(),
-            })
+            pairs([
+                ("aggregator", aggregator),
+                ("reference", reference),
+                ("coin_amount_micro", &coin_amount.get()),
+                ("tokens_micro", &tokens.get()),
+            ])
         }
-        Body::SetBackingLimit(it) => json!({
-            "aggregator": it.aggregator.to_string(), "limit_micro": it.limit.get().to_string(),
-        }),
-        Body::AdvanceClock(it) => json!({
-            "to": it.to.to_string(), "to_ms": it.to.get().to_string(),
-        }),
-        Body::AppointRegulator(_)
-        | Body::RemoveRegulator(_)
-        | Body::RegisterParty(_)
-        | Body::GrantRole(_)
-        | Body::RevokeRole(_)
-        | Body::SuspendParty(_)
-        | Body::ReinstateParty(_)
-        | Body::CloseParty(_)
-        | Body::AddKey(_)
-        | Body::RevokeKey(_)
-        | Body::RecoverKey(_)
-        | Body::RegisterStation(_)
-        | Body::RegisterUsagePoint(_)
-        | Body::InstallMeter(_)
-        | Body::AuthorizeGateway(_)
-        | Body::AssignTariff(_)
-        | Body::PublishTariff(_) => Value::Null,
+        Body::SetBackingLimit(it) => {
+            pairs([("aggregator", &it.aggregator), ("limit_micro", &it.limit.get())])
+        }
+        Body::AdvanceClock(it) => pairs([("to", &it.to), ("to_ms", &it.to.get())]),
     }
+}
+
+/// Fields that are written as their text.
+pub(super) fn pairs<const N: usize>(fields: [(&str, &dyn Display); N]) -> Value {
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), Value::String(value.to_string())))
+        .collect()
+}
+
+fn period(period: SettlementPeriod, rules: &Rules) -> Value {
+    json!(Period::new(rules.calendar(), period))
+}
+
+fn appoint_regulator(it: &AppointRegulator) -> Value {
+    let encryption_key = HEXLOWER.encode(&it.encryption_key);
+    pairs([("alias", &it.alias), ("key", &it.key), ("encryption_key", &encryption_key)])
 }
 
 fn register_party(it: &RegisterParty) -> Value {
@@ -168,22 +111,38 @@ fn register_party(it: &RegisterParty) -> Value {
     })
 }
 
+fn role(party: PartyId, role: Role) -> Value {
+    pairs([("party", &party), ("role", &party::role(role))])
+}
+
 fn register_usage_point(it: &RegisterUsagePoint) -> Value {
+    pairs([
+        ("label", &it.label),
+        ("station", &it.station),
+        ("kind", &kind(it.kind)),
+        ("customer", &it.customer),
+        ("connection_limit_w", &it.connection_limit.get()),
+    ])
+}
+
+fn authorize_gateway(it: &AuthorizeGateway) -> Value {
     json!({
-        "label": it.label.as_str(),
-        "station": it.station.to_string(),
-        "kind": kind(it.kind),
-        "customer": it.customer.to_string(),
-        "connection_limit_w": it.connection_limit.get().to_string(),
+        "usage_points": texts(&it.usage_points),
+        "gateway": it.gateway.map(|gateway| gateway.to_string()),
+    })
+}
+
+fn reading(usage_point: UsagePointId, of: SettlementPeriod, leaf: &Hash, rules: &Rules) -> Value {
+    json!({
+        "usage_point": usage_point.to_string(),
+        "period": period(of, rules),
+        "leaf": leaf.to_string(),
     })
 }
 
 fn seal_day(it: &SealDay) -> Value {
     let registers = |registers: &Registers| {
-        json!({
-            "import_wh": registers.import.get().to_string(),
-            "export_wh": registers.export.get().to_string(),
-        })
+        pairs([("import_wh", &registers.import.get()), ("export_wh", &registers.export.get())])
     };
     json!({
         "usage_point": it.usage_point.to_string(),
@@ -196,12 +155,56 @@ fn seal_day(it: &SealDay) -> Value {
     })
 }
 
+fn publish_frequency(it: &PublishFrequency, rules: &Rules) -> Value {
+    let frequencies: Vec<_> = it.frequencies.iter().map(|value| value.get()).collect();
+    json!({
+        "first_period": period(it.first_period, rules), "frequencies_millihertz": frequencies,
+    })
+}
+
+fn publish_tariff(it: &PublishTariff, rules: &Rules) -> Value {
+    json!({
+        "tariff": it.tariff.map(|id| id.to_string()),
+        "name": it.name.as_str(),
+        "first_period": period(it.first_period, rules),
+        "terms": tariff::terms(&it.terms),
+    })
+}
+
+fn assign_tariff(it: &AssignTariff, rules: &Rules) -> Value {
+    json!({
+        "target": match it.target {
+            AssignmentTarget::UsagePoint(id) => of_usage_point(id),
+            AssignmentTarget::Station(id) => of_station(id),
+        },
+        "tariff": it.tariff.to_string(),
+        "first_period": period(it.first_period, rules),
+    })
+}
+
+fn charge_slots(it: &ChargeSlots, rules: &Rules) -> Value {
+    json!({
+        "target": match it.target {
+            ChargeTarget::UsagePoint(id) => of_usage_point(id),
+            ChargeTarget::Station(id) => of_station(id),
+        },
+        "first_period": period(it.first_period, rules),
+        "count": it.count,
+    })
+}
+
+fn issue_bill(it: &IssueBill) -> Value {
+    json!({
+        "usage_points": texts(&it.usage_points), "billing_period": it.period.to_string(),
+    })
+}
+
 fn of_usage_point(id: UsagePointId) -> Value {
-    json!({ "usage_point": id.to_string() })
+    pairs([("usage_point", &id)])
 }
 
 fn of_station(id: StationId) -> Value {
-    json!({ "station": id.to_string() })
+    pairs([("station", &id)])
 }
 
 /// The word for a kind of usage point.

@@ -1,4 +1,6 @@
 //! Events as readable JSON: ids for everybody, values for those who may see them.
+//!
+//! The `match` knows every event: a new one does not compile before it can be shown.
 
 use contracts::account::Account;
 use contracts::billing::BillIssued;
@@ -8,7 +10,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::account::AccountName;
-use super::{Period, party};
+use super::body::pairs;
+use super::{Period, party, receipt};
 
 /// What happened.
 #[derive(Debug, Clone, Serialize)]
@@ -29,44 +32,78 @@ impl EventEntry {
     /// An event; `seen` = the reader may see its values.
     #[must_use]
     pub fn new(event: &Event, rules: &Rules, seen: bool) -> Self {
-        let (of, values) = parts(event, rules);
+        let values = values(event);
         let withheld = values.is_some() && !seen;
+        let of = open(event, rules);
         Self { name: event.name(), of, values: values.filter(|_| seen), withheld }
     }
 }
 
-/// What is open to everybody, and what is not.
-fn parts(event: &Event, rules: &Rules) -> (Value, Option<Value>) {
-    let period = |period: SettlementPeriod| json!(Period::new(rules.calendar(), period));
-    let open = match event {
-        Event::AlreadyRecorded {} => json!({}),
-        Event::PartyRegistered { party } => json!({ "party": party.to_string() }),
+/// What everybody may see.
+fn open(event: &Event, rules: &Rules) -> Value {
+    match event {
+        Event::AlreadyRecorded {} | Event::Rejected { .. } => json!({}),
+        Event::PartyRegistered { party } => pairs([("party", party)]),
         Event::RoleGranted { party, role } | Event::RoleRevoked { party, role } => {
-            json!({ "party": party.to_string(), "role": party::role(*role) })
+            pairs([("party", party), ("role", &party::role(*role))])
         }
         Event::PartyStatusChanged { party, status } => {
-            json!({ "party": party.to_string(), "status": party::status(*status) })
+            pairs([("party", party), ("status", &party::status(*status))])
         }
-        Event::KeyAdded { party, key, active_from } => json!({
-            "party": party.to_string(),
-            "key_address": key.to_string(),
-            "active_from": active_from.to_string(),
-        }),
-        Event::KeyRevoked { key } => json!({ "key_address": key.to_string() }),
-        Event::StationRegistered { station } => json!({ "station": station.to_string() }),
-        Event::UsagePointRegistered { usage_point } => {
-            json!({ "usage_point": usage_point.to_string() })
+        Event::KeyAdded { party, key, active_from } => {
+            pairs([("party", party), ("key_address", key), ("active_from", active_from)])
         }
-        Event::MeterInstalled { usage_point, meter } => json!({
-            "usage_point": usage_point.to_string(), "meter": meter.to_string(),
-        }),
+        Event::KeyRevoked { key } => pairs([("key_address", key)]),
+        Event::StationRegistered { station } => pairs([("station", station)]),
+        Event::UsagePointRegistered { usage_point } | Event::CreditChanged { usage_point, .. } => {
+            pairs([("usage_point", usage_point)])
+        }
+        Event::MeterInstalled { usage_point, meter } => {
+            pairs([("usage_point", usage_point), ("meter", meter)])
+        }
         Event::GatewayAuthorized { usage_point, gateway } => json!({
             "usage_point": usage_point.to_string(),
             "gateway": gateway.map(|gateway| gateway.to_string()),
         }),
+        Event::BillIssued(issued) => bill_issued(issued),
+        Event::BillRefused { usage_point, period, code } => json!({
+            "usage_point": usage_point.to_string(),
+            "billing_period": period.to_string(),
+            "code": code,
+            "code_name": receipt::name(*code),
+        }),
+        Event::BillPaid { bill, .. } | Event::BillPaidOut { bill, .. } => pairs([("bill", bill)]),
+        Event::Posted { debit, credit, .. } => {
+            json!({ "debit": account(debit), "credit": account(credit) })
+        }
+        Event::TokensBought { buyer: holder, aggregator, .. }
+        | Event::TokensRedeemed { holder, aggregator, .. } => {
+            pairs([("party", holder), ("aggregator", aggregator)])
+        }
+        Event::BackingLimitSet { aggregator, limit } => {
+            pairs([("aggregator", aggregator), ("limit_micro", &limit.get())])
+        }
+        Event::ClockAdvanced { to } => pairs([("to", to), ("to_ms", &to.get())]),
+        Event::ReadingSubmitted { .. }
+        | Event::DaySealed { .. }
+        | Event::ReadingCorrected { .. }
+        | Event::FrequencyPublished { .. }
+        | Event::FrequencyCorrected { .. }
+        | Event::FrequencyDaySealed { .. }
+        | Event::TariffPublished { .. }
+        | Event::TariffAssigned { .. }
+        | Event::SlotsCharged { .. }
+        | Event::SlotChargeWithdrawn { .. } => of_periods(event, rules),
+    }
+}
+
+/// The events that are about days and settlement periods.
+fn of_periods(event: &Event, rules: &Rules) -> Value {
+    let period = |period: &SettlementPeriod| json!(Period::new(rules.calendar(), *period));
+    match event {
         Event::ReadingSubmitted { usage_point, period: it }
         | Event::SlotChargeWithdrawn { usage_point, period: it } => json!({
-            "usage_point": usage_point.to_string(), "period": period(*it),
+            "usage_point": usage_point.to_string(), "period": period(it),
         }),
         Event::DaySealed { usage_point, day, day_root, revision } => json!({
             "usage_point": usage_point.to_string(),
@@ -75,129 +112,68 @@ fn parts(event: &Event, rules: &Rules) -> (Value, Option<Value>) {
             "revision": revision,
         }),
         Event::ReadingCorrected { usage_point, period: it, revision } => json!({
-            "usage_point": usage_point.to_string(), "period": period(*it), "revision": revision,
+            "usage_point": usage_point.to_string(), "period": period(it), "revision": revision,
         }),
         Event::FrequencyPublished { first_period, count } => json!({
-            "first_period": period(*first_period), "count": count,
+            "first_period": period(first_period), "count": count,
         }),
         Event::FrequencyCorrected { period: it, before, after, revision } => json!({
-            "period": period(*it),
+            "period": period(it),
             "before_millihertz": before.map(|value| value.get()),
             "after_millihertz": after.map(|value| value.get()),
             "revision": revision,
         }),
-        Event::FrequencyDaySealed { day, day_root } => json!({
-            "day": day.to_string(), "day_root": day_root.to_string(),
-        }),
+        Event::FrequencyDaySealed { day, day_root } => {
+            pairs([("day", day), ("day_root", day_root)])
+        }
         Event::TariffPublished { tariff, version, first_period } => json!({
-            "tariff": tariff.to_string(), "version": version, "first_period": period(*first_period),
+            "tariff": tariff.to_string(), "version": version, "first_period": period(first_period),
         }),
         Event::TariffAssigned { usage_point, tariff, first_period } => json!({
             "usage_point": usage_point.to_string(),
             "tariff": tariff.to_string(),
-            "first_period": period(*first_period),
+            "first_period": period(first_period),
         }),
-        Event::BillRefused { usage_point, period, code } => json!({
+        Event::SlotsCharged { usage_point, first_period, charged, skipped, .. } => json!({
             "usage_point": usage_point.to_string(),
-            "billing_period": period.to_string(),
-            "code": code,
-            "code_name": super::receipt::name(*code),
+            "first_period": period(first_period),
+            "charged": charged,
+            "skipped": skipped,
         }),
-        Event::BackingLimitSet { aggregator, limit } => json!({
-            "aggregator": aggregator.to_string(), "limit_micro": limit.get().to_string(),
-        }),
-        Event::ClockAdvanced { to } => json!({
-            "to": to.to_string(), "to_ms": to.get().to_string(),
-        }),
-        _ => return parts_with_values(event, rules),
-    };
-    (open, None)
+        _ => Value::Null,
+    }
 }
 
-/// The events that hold energy or money.
-fn parts_with_values(event: &Event, rules: &Rules) -> (Value, Option<Value>) {
-    let (of, values) = match event {
+/// Energy and money: not for everybody.
+fn values(event: &Event) -> Option<Value> {
+    Some(match event {
         Event::Rejected { numbers } => {
             let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
-            (json!({}), json!({ "numbers": numbers }))
+            json!({ "numbers": numbers })
         }
-        Event::SlotsCharged {
-            usage_point,
-            first_period,
-            charged,
-            skipped,
-            import,
-            export,
-            amount,
-        } => (
-            json!({
-                "usage_point": usage_point.to_string(),
-                "first_period": Period::new(rules.calendar(), *first_period),
-                "charged": charged,
-                "skipped": skipped,
-            }),
-            json!({
-                "import_wh": import.get().to_string(),
-                "export_wh": export.get().to_string(),
-                "amount_milli_micro": amount.get().to_string(),
-            }),
-        ),
-        Event::BillIssued(issued) => bill_issued(issued),
-        Event::BillPaid { bill, amount, open } => (
-            json!({ "bill": bill.to_string() }),
-            json!({
-                "amount_micro": amount.get().to_string(), "open_micro": open.get().to_string(),
-            }),
-        ),
-        Event::CreditChanged { usage_point, credit } => (
-            json!({ "usage_point": usage_point.to_string() }),
-            json!({ "credit_micro": credit.get().to_string() }),
-        ),
-        Event::BillPaidOut { bill, amount } => (
-            json!({ "bill": bill.to_string() }),
-            json!({ "amount_micro": amount.get().to_string() }),
-        ),
-        Event::Posted { debit, credit, amount } => (
-            json!({ "debit": account(debit), "credit": account(credit) }),
-            json!({ "amount_micro": amount.get().to_string() }),
-        ),
-        Event::TokensBought { buyer: holder, aggregator, coin_amount, tokens }
-        | Event::TokensRedeemed { holder, aggregator, coin_amount, tokens } => (
-            json!({ "party": holder.to_string(), "aggregator": aggregator.to_string() }),
-            json!({
-                "coin_amount_micro": coin_amount.get().to_string(),
-                "tokens_micro": tokens.get().to_string(),
-            }),
-        ),
-        Event::AlreadyRecorded {}
-        | Event::PartyRegistered { .. }
-        | Event::RoleGranted { .. }
-        | Event::RoleRevoked { .. }
-        | Event::PartyStatusChanged { .. }
-        | Event::KeyAdded { .. }
-        | Event::KeyRevoked { .. }
-        | Event::StationRegistered { .. }
-        | Event::UsagePointRegistered { .. }
-        | Event::MeterInstalled { .. }
-        | Event::GatewayAuthorized { .. }
-        | Event::ReadingSubmitted { .. }
-        | Event::SlotChargeWithdrawn { .. }
-        | Event::DaySealed { .. }
-        | Event::ReadingCorrected { .. }
-        | Event::FrequencyPublished { .. }
-        | Event::FrequencyCorrected { .. }
-        | Event::FrequencyDaySealed { .. }
-        | Event::TariffPublished { .. }
-        | Event::TariffAssigned { .. }
-        | Event::BillRefused { .. }
-        | Event::BackingLimitSet { .. }
-        | Event::ClockAdvanced { .. } => return (Value::Null, None),
-    };
-    (of, Some(values))
+        Event::SlotsCharged { import, export, amount, .. } => pairs([
+            ("import_wh", &import.get()),
+            ("export_wh", &export.get()),
+            ("amount_milli_micro", &amount.get()),
+        ]),
+        Event::BillIssued(issued) => pairs([("total_micro", &issued.total.get())]),
+        Event::BillPaid { amount, open, .. } => {
+            pairs([("amount_micro", &amount.get()), ("open_micro", &open.get())])
+        }
+        Event::CreditChanged { credit, .. } => pairs([("credit_micro", &credit.get())]),
+        Event::BillPaidOut { amount, .. } | Event::Posted { amount, .. } => {
+            pairs([("amount_micro", &amount.get())])
+        }
+        Event::TokensBought { coin_amount, tokens, .. }
+        | Event::TokensRedeemed { coin_amount, tokens, .. } => {
+            pairs([("coin_amount_micro", &coin_amount.get()), ("tokens_micro", &tokens.get())])
+        }
+        _ => return None,
+    })
 }
 
-fn bill_issued(issued: &BillIssued) -> (Value, Value) {
-    let of = json!({
+fn bill_issued(issued: &BillIssued) -> Value {
+    json!({
         "bill": issued.bill.to_string(),
         "usage_point": issued.usage_point.to_string(),
         "number": issued.number,
@@ -207,12 +183,9 @@ fn bill_issued(issued: &BillIssued) -> (Value, Value) {
         "readings_root": issued.readings_root.to_string(),
         "frequency_root": issued.frequency_root.to_string(),
         "tariff_hash": issued.tariff_hash.to_string(),
-    });
-    (of, json!({ "total_micro": issued.total.get().to_string() }))
+    })
 }
 
 fn account(account: &Account) -> Value {
-    json!({
-        "party": account.party.to_string(), "account": AccountName(account.kind).to_string(),
-    })
+    pairs([("party", &account.party), ("account", &AccountName(account.kind))])
 }

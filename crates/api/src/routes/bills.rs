@@ -64,7 +64,7 @@ fn bill(read: &Read, id: BillId) -> Result<(Bill, BillState), Problem> {
 pub(crate) async fn proof(ask: Ask) -> Result<Response, Problem> {
     let id: BillId = ask.path("bill")?;
     let shared = Arc::clone(&ask.shared);
-    let (_, found) = ask
+    let (height, found) = ask
         .with_view(move |read| {
             let (bill, state) = bill(read, id)?;
             match find(read, bill.usage_point)? {
@@ -76,7 +76,14 @@ pub(crate) async fn proof(ask: Ask) -> Result<Response, Problem> {
             }
         })
         .await?;
-    export(&shared, id, found?).await
+    match found {
+        Ok(issued_at) => export(&shared, id, issued_at).await,
+        Err(problem) => {
+            let mut response = problem.into_response();
+            response.headers_mut().insert(HEIGHT_HEADER, height.into());
+            Ok(response)
+        }
+    }
 }
 
 async fn export(shared: &Arc<Shared>, id: BillId, issued_at: u64) -> Result<Response, Problem> {

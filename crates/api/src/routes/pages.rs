@@ -117,6 +117,8 @@ pub(crate) async fn usage_point(mut ask: Ask) -> Result<Response, Problem> {
             Some(day) => day,
             None => newest_day(read)?,
         };
+        // The newest bills; the older ones are under `/v1`.
+        let older = usage_point.bills.saturating_sub(ROWS as u32);
         let neighbour = |days| day.offset(days).ok().map(|day| day.to_string());
         Ok(html::usage_point(&html::UsagePointPage {
             status,
@@ -124,7 +126,7 @@ pub(crate) async fn usage_point(mut ask: Ask) -> Result<Response, Problem> {
             readings: readings::load_readings(read, id, day)?,
             charges: readings::load_charges(read, id, day)?,
             around: (neighbour(-1), neighbour(1)),
-            bills: bills::page(read, id, 0, crate::request::MAX_LIMIT)?,
+            bills: bills::page(read, id, older, ROWS)?,
         }))
     })
     .await
