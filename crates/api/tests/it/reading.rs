@@ -103,6 +103,28 @@ async fn wrong_values_are_named() {
             assert_eq!(seen.status, 200, "{path}: {}", seen.text());
         } else {
             seen.problem(status, code);
+            if code == "NotFound" {
+                assert_eq!(seen.height(), network.node.ledger.view().height(), "{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_transaction_of_the_chain_can_be_read() {
+    let network = Network::new(OPEN_DEMO);
+    let view = network.node.ledger.view();
+    for height in 1..=view.height() {
+        let block = network.get(&format!("/v1/blocks/{height}")).await.json();
+        for listed in block["transactions"]["items"].as_array().expect("a list") {
+            let id = listed["transaction_id"].as_str().expect("an id");
+            let transaction = network.get(&format!("/v1/transactions/{id}")).await.json();
+            assert_eq!(transaction["kind_name"], listed["kind_name"]);
+            let fields = transaction["body"].as_object().map(serde_json::Map::len);
+            assert!(fields.is_some_and(|fields| fields > 0), "{transaction}");
+            for event in transaction["receipt"]["events"].as_array().expect("a list") {
+                assert!(event["of"].is_object() && event["withheld"].is_null(), "{event}");
+            }
         }
     }
 }
