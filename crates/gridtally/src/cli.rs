@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    completions, demo, init, keys, node, replay, show, simulate, submit, tariff, verify,
+    completions, demo, init, keys, load, node, replay, show, simulate, submit, tariff, verify,
 };
 
 /// A permissioned ledger for electricity: metering, verifiable billing, trading between neighbours.
@@ -67,6 +67,8 @@ pub enum Command {
     Demo(demo::Demo),
     /// A day scaled to seconds: N households, slot by slot, with a summary.
     Simulate(simulate::Simulate),
+    /// Signed work against a node in a process of its own, measured.
+    Load(load::Load),
     /// Found a ledger in a directory: genesis, validator key, owner key.
     Init(init::Init),
     /// Run the node of a directory with its API.

@@ -51,6 +51,14 @@ impl Solo {
         if pending.is_empty() {
             return Ok(Answers::default());
         }
+        // Rule: a period has ended when the parent's time says so. On a ledger that was quiet since
+        // before the period's end, an empty block comes first, so that its first reading is not
+        // refused for the age of its parent.
+        let rules = ordering.ledger.rules();
+        if rules.period_at(ordering.ledger.head().header.time) < rules.period_at(time) {
+            self.make_block(ordering, time, Vec::new())?.send();
+        }
+        let time = self.next_time(ordering)?;
         self.make_block(ordering, time, pending)
     }
 

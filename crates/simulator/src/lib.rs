@@ -17,6 +17,7 @@ pub mod demo_keys;
 pub mod desk;
 pub mod frequency_generator;
 pub mod households;
+pub mod load;
 pub mod pace;
 pub mod plan;
 pub mod report;

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod demo;
 pub mod init;
 pub mod keys;
+pub mod load;
 pub mod node;
 pub mod play;
 pub mod proof;
@@ -27,6 +28,7 @@ pub fn run(cli: Cli) -> Result<Exit, Ended> {
     match cli.command {
         Command::Demo(command) => command.run(&global),
         Command::Simulate(command) => command.run(&global),
+        Command::Load(command) => command.run(&global),
         Command::Init(command) => command.run(&global),
         Command::Node(command) => command.run(&global),
         Command::Keys(command) => command.run(&global),
