@@ -5,24 +5,28 @@
 //! paid is never shown as unpaid, whichever node answers.
 //!
 //! There is no TLS in here: a node listens on loopback, and what leaves the machine goes through a
-//! proxy or a tunnel. Nothing secret travels: transactions are signed, proofs prove themselves.
+//! proxy or a tunnel. Transactions are signed and proofs prove themselves; only the token of a session
+//! ([`Connection::log_in`]) is worth a thief's while, for a quarter of an hour.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use data_encoding::BASE64URL_NOPAD;
 use primitives::codec::{Bounded, encode};
 use primitives::envelope::Submission;
-use primitives::identifier::{BillId, KeyAddress, LedgerId, TransactionId};
-use primitives::key::SigningKey;
+use primitives::identifier::{BillId, KeyAddress, LedgerId, PartyId, TransactionId};
+use primitives::key::{PublicKey, SigningKey};
 use primitives::units::{BlockHeight, Sequence, Timestamp};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
 use crate::json::Written;
+use crate::session::{Session, host_of, login_message};
 use crate::transaction_builder::Signer;
 
 /// Submissions of one request at most.
@@ -102,6 +106,9 @@ pub enum ConnectionError {
     /// The answer is not one that this program understands.
     #[error("the node's answer cannot be used: {0}")]
     Answer(String),
+    /// A key that speaks for no party cannot log in.
+    #[error("the key {0} speaks for no party on this ledger, so it cannot log in")]
+    NoParty(PublicKey),
     /// More than [`MAX_SUBMISSIONS`] in one request.
     #[error("{0} submissions in one request, at most {MAX_SUBMISSIONS} are allowed")]
     TooMany(usize),
@@ -183,6 +190,18 @@ struct StatusJson {
 #[derive(Deserialize)]
 struct KeyJson {
     highest_sequence: Number,
+    party: Option<Written<PartyId>>,
+}
+
+#[derive(Deserialize)]
+struct NonceJson {
+    nonce: String,
+}
+
+#[derive(Deserialize)]
+struct SessionJson {
+    token: String,
+    expires_in_seconds: u64,
 }
 
 /// A whole number, written as one or as a decimal string.
@@ -210,6 +229,7 @@ pub struct Connection {
     address: String,
     /// The highest height that any answer came from.
     highest: AtomicU64,
+    session: Mutex<Option<Session>>,
 }
 
 impl Connection {
@@ -241,7 +261,7 @@ impl Connection {
             .build()
             .new_agent();
         let address = address.trim_end_matches('/').to_owned();
-        Ok(Self { agent, address, highest: AtomicU64::new(0) })
+        Ok(Self { agent, address, highest: AtomicU64::new(0), session: Mutex::new(None) })
     }
 
     /// The node's address, without a slash at the end.
@@ -296,18 +316,106 @@ impl Connection {
         Ok(outcomes)
     }
 
+    /// Opens a session with a key: every read from now on has the rights of its party. The session is
+    /// renewed by itself for as long as the connection is used.
+    ///
+    /// # Errors
+    /// [`ConnectionError::NoParty`]; [`ConnectionError`] when the node opens none.
+    pub fn log_in(&self, key: SigningKey) -> Result<PartyId, ConnectionError> {
+        let public = key.public();
+        let answer: KeyJson = parse(&self.fetch(&format!("/v1/keys/{}", public.address()), None)?)?;
+        let party = answer.party.ok_or(ConnectionError::NoParty(public))?.0;
+        let status: StatusJson = parse(&self.fetch("/v1/status", None)?)?;
+        let ledger_id = status.ledger_id.0;
+        let (token, renew_at) = self.token_for(&key, party, ledger_id)?;
+        *self.session() = Some(Session { key, party, ledger_id, token, renew_at });
+        Ok(party)
+    }
+
     /// The bytes of an answer to GET. `path` begins with `/` and may carry a query.
     ///
     /// # Errors
     /// [`ConnectionError`].
     pub fn get(&self, path: &str) -> Result<Vec<u8>, ConnectionError> {
+        let token = self.token()?;
+        match (self.fetch(path, token.as_deref()), token) {
+            // The node was started anew, or it closed this session for a younger one of the key.
+            (Err(ConnectionError::Problem(problem)), Some(_)) if problem.status == 401 => {
+                let token = self.renew()?;
+                self.fetch(path, token.as_deref())
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    fn session(&self) -> MutexGuard<'_, Option<Session>> {
+        // A session is replaced whole: what a thread left behind when it panicked is a session.
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session's token, a fresh one when the last has come of age.
+    fn token(&self) -> Result<Option<String>, ConnectionError> {
+        match &*self.session() {
+            None => return Ok(None),
+            Some(session) if Instant::now() < session.renew_at => {
+                return Ok(Some(session.token.clone()));
+            }
+            Some(_) => {}
+        }
+        self.renew()
+    }
+
+    fn renew(&self) -> Result<Option<String>, ConnectionError> {
+        let mut session = self.session();
+        let Some(open) = session.as_mut() else { return Ok(None) };
+        (open.token, open.renew_at) = self.token_for(&open.key, open.party, open.ledger_id)?;
+        Ok(Some(open.token.clone()))
+    }
+
+    /// Logs in; gives the token and when it is renewed.
+    fn token_for(
+        &self,
+        key: &SigningKey,
+        party: PartyId,
+        ledger_id: LedgerId,
+    ) -> Result<(String, Instant), ConnectionError> {
+        let unusable = |reason: &str| ConnectionError::Answer(reason.to_owned());
+        let NonceJson { nonce } = parse(&self.fetch("/v1/session/nonce", None)?)?;
+        let bytes = BASE64URL_NOPAD.decode(nonce.as_bytes()).ok();
+        let bytes: [u8; 32] = bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| unusable("its nonce is not 32 bytes of base64url"))?;
+        let (public, host) = (key.public(), host_of(&self.address));
+        let message = login_message((party, public), bytes, host, ledger_id)
+            .map_err(|_| ConnectionError::Address(self.address.clone()))?;
+        let login = json!({
+            "party": party.to_string(),
+            "key": public.to_string(),
+            "nonce": nonce,
+            "host": host,
+            "ledger_id": ledger_id.to_string(),
+            "signature": key.sign_hash(&message).to_string(),
+        });
+        let url = format!("{}/v1/session", self.address);
+        let request = self.agent.post(&url).content_type("application/json");
+        let now = Instant::now();
+        let opened: SessionJson = parse(&self.read(request.send(login.to_string()))?)?;
+        let good_for = Duration::from_secs(opened.expires_in_seconds.min(86_400));
+        Ok((opened.token, Session::renewal(now, good_for)))
+    }
+
+    fn fetch(&self, path: &str, token: Option<&str>) -> Result<Vec<u8>, ConnectionError> {
         let mut url = format!("{}{path}", self.address);
         let highest = self.highest.load(Ordering::Relaxed);
         if highest > 0 {
             url.push(if path.contains('?') { '&' } else { '?' });
             url.push_str(&format!("at_least={highest}"));
         }
-        self.read(self.agent.get(&url).header("Accept", "application/json").call())
+        let mut request = self.agent.get(&url).header("Accept", "application/json");
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        self.read(request.call())
     }
 
     /// The JSON of an answer to GET.

@@ -100,6 +100,57 @@ fn outcomes_are_read_and_heights_remembered() {
 }
 
 #[test]
+fn a_session_is_carried_renewed_and_opened_again() {
+    let (ledger_id, party) = (genesis().ledger_id(), "07".repeat(32));
+    let nonce = || answer("200 OK", "", &format!(r#"{{"nonce":"{}"}}"#, "A".repeat(43)));
+    let session = |token: &str, seconds: u32| {
+        let body = format!(r#"{{"token":"{token}","expires_in_seconds":{seconds},"x":1}}"#);
+        answer("201 Created", "", &body)
+    };
+    let status =
+        format!(r#"{{"ledger_id":"{ledger_id}","height":"1","time":"2016-06-01T00:00:00Z"}}"#);
+    let (connection, served) = node(vec![
+        answer("200 OK", "", &format!(r#"{{"highest_sequence":"0","party":"{party}"}}"#)),
+        answer("200 OK", "", &status),
+        nonce(),
+        session("first", 0),
+        // The first token has come of age at once.
+        nonce(),
+        session("second", 900),
+        answer("200 OK", "", "{}"),
+        // The node was started anew: it knows the second no more.
+        answer("401 Unauthorized", "", r#"{"title":"there is no such session"}"#),
+        nonce(),
+        session("third", 900),
+        answer("200 OK", "", "{}"),
+    ]);
+    assert_eq!(connection.log_in(key("home")).unwrap().to_string(), party);
+    connection.get("/v1/bills/x").unwrap();
+    connection.get("/v1/bills/x").unwrap();
+    let served = served.join().unwrap();
+    let asked: Vec<&str> = served.iter().map(|(first, _)| first.as_str()).collect();
+    assert_eq!(asked[3], "POST /v1/session HTTP/1.1");
+    let sent: Vec<_> = served.iter().map(|(_, body)| body.len() > 200).collect();
+    assert_eq!(
+        sent,
+        [false, false, false, true, false, true, false, false, false, true, false],
+        "{asked:?}"
+    );
+    let login = String::from_utf8(served[3].1.clone()).unwrap();
+    assert!(login.contains(&party) && login.contains("\"host\":\"127.0.0.1:"), "{login}");
+    assert!(!format!("{connection:?}").contains("third"), "a token is not printed");
+}
+
+#[test]
+fn a_key_of_no_party_cannot_log_in() {
+    let meter = r#"{"highest_sequence":"0","usage_point":"01"}"#;
+    let (connection, served) = node(vec![answer("200 OK", "", meter)]);
+    let error = connection.log_in(key("meter")).unwrap_err();
+    assert_eq!(error, ConnectionError::NoParty(key("meter").public()));
+    served.join().unwrap();
+}
+
+#[test]
 fn refusals_are_told_apart() {
     let problem = r#"{"type":"about:blank","title":"Not found","status":404,"detail":"no such bill",
         "code":402,"request_id":"r1"}"#;

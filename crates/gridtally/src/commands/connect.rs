@@ -1,30 +1,23 @@
-//! What every command needs that talks to a node: its address, a key file, a session for reading.
+//! What every command needs that talks to a node: its address, a key file, the ledger's rules.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use client::connection::{Connection, ConnectionError, Problem};
+use client::connection::{Connection, ConnectionError};
 use contracts::{Genesis, Rules};
 use data_encoding::BASE64URL_NOPAD;
-use primitives::codec::{Text, decode, encode};
-use primitives::hash::Hash;
-use primitives::identifier::{LedgerId, PartyId};
-use primitives::key::{PublicKey, SigningKey};
+use primitives::codec::decode;
+use primitives::key::SigningKey;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::keys::{Passphrase, read_key};
-use crate::exit::{EndWith, Ended, Exit};
+use crate::exit::{Ended, Exit};
 
 /// Where a node listens when nothing else is said.
 const DEFAULT_NODE: &str = "http://127.0.0.1:7410";
-/// Answers are read up to this many bytes.
-const MAX_ANSWER_BYTES: u64 = 64 << 20;
-/// An answer waits at most 5 s for a height.
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The node that is asked.
 #[derive(Debug, Clone, Args)]
@@ -44,6 +37,18 @@ impl NodeAddress {
     /// When the address is none: a usage error.
     pub fn connect(&self) -> Result<Connection, Ended> {
         Connection::new(&self.node).map_err(ended)
+    }
+
+    /// A connection that reads with the rights of a key's party, when one was named.
+    ///
+    /// # Errors
+    /// The address is none, the key cannot be opened or speaks for no party, no answer.
+    pub fn connect_as(&self, key: &OwnKey) -> Result<Connection, Ended> {
+        let node = self.connect()?;
+        if let Some(key) = key.open()? {
+            node.log_in(key).map_err(ended)?;
+        }
+        Ok(node)
     }
 }
 
@@ -121,164 +126,18 @@ pub fn field_u64(document: &Value, field: &str) -> Option<u64> {
     }
 }
 
-/// Reads from a node, with the rights of a session when there is one.
-pub struct Reader {
-    node: Connection,
-    session: Option<Session>,
-}
-
-/// A session: what its key may see is shown for a quarter of an hour.
-struct Session {
-    agent: ureq::Agent,
-    token: String,
-}
-
-impl Reader {
-    /// A reader at a node; with a key it opens a session.
-    ///
-    /// # Errors
-    /// The key speaks for no party, or the node opens no session.
-    pub fn new(node: Connection, key: Option<&SigningKey>) -> Result<Self, Ended> {
-        let session = key.map(|key| Session::open(&node, key)).transpose()?;
-        Ok(Self { node, session })
-    }
-
-    /// The bytes of an answer.
-    ///
-    /// # Errors
-    /// No answer, or a refusal.
-    pub fn get(&self, path: &str) -> Result<Vec<u8>, Ended> {
-        match &self.session {
-            None => self.node.get(path).map_err(ended),
-            Some(session) => {
-                let url = format!("{}{path}", self.node.address());
-                let authorization = format!("Bearer {}", session.token);
-                let request = session.agent.get(&url).header("Authorization", &authorization);
-                read(&self.node, request.call())
-            }
-        }
-    }
-
-    /// The JSON document of an answer.
-    ///
-    /// # Errors
-    /// No answer, a refusal, or no JSON.
-    pub fn document(&self, path: &str) -> Result<Value, Ended> {
-        parse(&self.get(path)?)
-    }
-}
-
-impl Session {
-    fn open(node: &Connection, key: &SigningKey) -> Result<Self, Ended> {
-        #[derive(Deserialize)]
-        struct KeyAnswer {
-            party: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct NonceAnswer {
-            nonce: String,
-        }
-        #[derive(Deserialize)]
-        struct SessionAnswer {
-            token: String,
-        }
-        let public = key.public();
-        let answer: KeyAnswer =
-            parse(&node.get(&format!("/v1/keys/{}", public.address())).map_err(ended)?)?;
-        let party: PartyId = answer
-            .party
-            .with_context(|| format!("the key {public} speaks for no party; leave --key out"))?
-            .parse()
-            .context("the node's answer names no party")?;
-        let ledger_id = node.status().map_err(ended)?.ledger_id;
-        let answer: NonceAnswer = parse(&node.get("/v1/session/nonce").map_err(ended)?)?;
-        let nonce: [u8; 32] = BASE64URL_NOPAD
-            .decode(answer.nonce.as_bytes())
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .context("the node's nonce is not 32 bytes of base64url")?;
-        let host = host_of(node.address());
-        let message = login(party, public, nonce, host, ledger_id)?;
-        let body = json!({
-            "party": party.to_string(),
-            "key": public.to_string(),
-            "nonce": answer.nonce,
-            "host": host,
-            "ledger_id": ledger_id.to_string(),
-            "signature": key.sign_hash(&message).to_string(),
-        });
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(TIMEOUT))
-            .build()
-            .new_agent();
-        let url = format!("{}/v1/session", node.address());
-        let request = agent.post(&url).content_type("application/json");
-        let SessionAnswer { token } = parse(&read(node, request.send(body.to_string()))?)?;
-        Ok(Self { agent, token })
-    }
-}
-
-/// What a key signs to open a session. The host is in it, so that what a false node is told is
-/// worth nothing at another.
-fn login(
-    party: PartyId,
-    key: PublicKey,
-    nonce: [u8; 32],
-    host: &str,
-    ledger_id: LedgerId,
-) -> Result<Hash, Ended> {
-    let host = Text::<255>::new(host).end_with(Exit::Usage)?;
-    let parts = encode(&(party, key, nonce, host, ledger_id));
-    Ok(Hash::of_domain("gridtally/session/v1", &[&parts]))
-}
-
-/// `host` or `host:port` of an address, as it stands in the request's Host header.
-fn host_of(address: &str) -> &str {
-    let host = address.strip_prefix("http://").unwrap_or(address);
-    host.split('/').next().unwrap_or(host)
-}
-
-/// The body of an answer, or what stands against it.
-fn read(
-    node: &Connection,
-    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-) -> Result<Vec<u8>, Ended> {
-    let unreachable = |error: ureq::Error| {
-        let address = node.address().to_owned();
-        ended(ConnectionError::Unreachable { address, reason: error.to_string() })
-    };
-    let mut answer = answer.map_err(unreachable)?;
-    let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
-    let body = body.map_err(unreachable)?;
-    if answer.status().is_success() {
-        return Ok(body);
-    }
-    let mut problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
-    if problem.title.is_empty() {
-        problem.title = answer.status().to_string();
-    }
-    Err(ended(ConnectionError::Problem(Box::new(problem))))
-}
-
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Ended> {
     serde_json::from_slice(body).map_err(|error| ended(ConnectionError::Answer(error.to_string())))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use client::session::login_message;
+    use primitives::identifier::{LedgerId, PartyId};
+    use primitives::key::PublicKey;
+    use serde_json::json;
 
-    #[test]
-    fn the_host_is_what_stands_in_the_address() {
-        for (address, host) in [
-            ("http://127.0.0.1:7410", "127.0.0.1:7410"),
-            ("http://node.example", "node.example"),
-            ("http://[::1]:7410/grid", "[::1]:7410"),
-        ] {
-            assert_eq!(host_of(address), host);
-        }
-    }
+    use super::*;
 
     #[test]
     fn a_login_is_what_the_node_checks() {
@@ -290,7 +149,8 @@ mod tests {
             ledger_id: LedgerId::new([5; 32]),
         };
         let host = claim.host.as_str();
-        let message = login(claim.party, claim.key, [3; 32], host, claim.ledger_id).unwrap();
+        let of = (claim.party, claim.key);
+        let message = login_message(of, [3; 32], host, claim.ledger_id).unwrap();
         assert_eq!(message, claim.message());
     }
 

@@ -13,7 +13,7 @@ use primitives::key::PublicKey;
 use serde_json::json;
 
 use self::text::{Currency, Layout};
-use super::connect::{NodeAddress, OwnKey, Reader};
+use super::connect::{NodeAddress, OwnKey, ended};
 use super::submit::{values, write_whole};
 use crate::cli::Global;
 use crate::exit::{Ended, Exit};
@@ -235,11 +235,10 @@ fn key_address(text: &str) -> Result<KeyAddress, String> {
 
 impl Show {
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
-        let key = self.key.open()?;
-        let reader = Reader::new(self.node.connect()?, key.as_ref())?;
+        let node = self.node.connect_as(&self.key)?;
         let path = self.query.path();
         if let Query::Proof { out, .. } = &self.query {
-            let file = reader.get(&path)?;
+            let file = node.get(&path).map_err(ended)?;
             write_whole(out, &file)?;
             let (out, bytes) = (out.display().to_string(), file.len());
             if global.json {
@@ -249,11 +248,11 @@ impl Show {
             }
             return Ok(Exit::Success);
         }
-        let document = reader.document(&path)?;
+        let document = node.get_json(&path).map_err(ended)?;
         if global.json {
             output::json(&document)?;
         } else {
-            let currency = Currency::of(&reader.document("/v1/status")?);
+            let currency = Currency::of(&node.get_json("/v1/status").map_err(ended)?);
             output::line(&text::render(&document, &self.query.layout(), &currency))?;
         }
         Ok(Exit::Success)
