@@ -9,6 +9,7 @@
 //! - [`routes`]: the table of addresses, one file per resource;
 //! - [`request`]: what every read has in common: one view, one height, the reader's rights;
 //! - [`rights`]: who may see what, in one file;
+//! - [`metrics`]: numbers for the operator's monitoring;
 //! - [`problem`]: every answer that is not what was asked for, in one place;
 //! - [`response`]: the types of the answers, converted from the types of the lower floors by hand;
 //! - [`html`]: the pages, built from the same answers, so that the rights hold there too.
@@ -18,6 +19,7 @@
 //! answer before it is written, never hidden afterwards.
 
 pub mod html;
+pub mod metrics;
 pub mod problem;
 pub mod request;
 pub mod response;
@@ -31,6 +33,7 @@ use std::sync::Arc;
 use ledger::{LedgerError, Reader, Submitter, View};
 use primitives::identifier::BillId;
 
+pub use metrics::{Metrics, Sources};
 pub use routes::router;
 pub use server::serve;
 
@@ -52,6 +55,8 @@ pub struct ApiConfig {
     pub open_reads: bool,
     /// Writes proof files.
     pub proof_exporter: ProofExporter,
+    /// Counts, and knows what only the node can say.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The API of one ledger: what it reads from, what it submits to, and how.

@@ -188,6 +188,14 @@ impl Sessions {
         Ok(token)
     }
 
+    /// How many sessions are open.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let mut inner = self.inner.lock().expect(UNPOISONED);
+        inner.drop_old(Instant::now());
+        inner.open.len()
+    }
+
     /// Whose token it is; `None` when there is no such session or it is over.
     #[must_use]
     pub fn find(&self, token: &Token) -> Option<Session> {

@@ -1,10 +1,13 @@
 //! A node with its API, from start to a graceful stop.
 
+mod timed_store;
+
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::{Context, anyhow};
+use api::{Metrics, Sources};
 use ledger::store::Store;
 use node::{Node, NodeConfig, SystemClock, Threads};
 use primitives::key::SigningKey;
@@ -12,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, oneshot};
 
+use self::timed_store::TimedStore;
 use crate::exit::{EndWith, Ended, Exit};
 
 /// What is served and where.
@@ -37,7 +41,7 @@ pub struct Running {
     /// The runtime that both live on.
     pub runtime: Runtime,
     /// The node.
-    pub node: Node,
+    pub node: Arc<Node>,
     /// Where it listens.
     pub address: SocketAddr,
     stop_api: oneshot::Sender<()>,
@@ -61,13 +65,17 @@ impl Serve {
             .block_on(TcpListener::bind(self.listen))
             .map_err(|error| listen_error(self.listen, error))?;
         let address = listener.local_addr()?;
-        let node = Node::start(NodeConfig {
-            store: self.store,
+        let node_slot: Arc<OnceLock<Weak<Node>>> = Arc::default();
+        let metrics = Arc::new(Metrics::new(sources(&node_slot, &self.store)));
+        let store = TimedStore { store: self.store, metrics: Arc::clone(&metrics) };
+        let node = Arc::new(Node::start(NodeConfig {
+            store: Arc::new(store),
             genesis: Some(self.genesis),
             key: self.key,
             clock: Arc::new(SystemClock { offset_ms: self.clock_offset_ms }),
             verifier: Arc::new(Threads::per_core()),
-        })?;
+        })?);
+        let _ = node_slot.set(Arc::downgrade(&node));
         let mut hosts: Vec<String> =
             ["localhost", "127.0.0.1"].map(|host| format!("{host}:{}", address.port())).into();
         hosts.extend(self.hosts);
@@ -75,6 +83,7 @@ impl Serve {
             hosts,
             open_reads: self.open_reads,
             proof_exporter: Arc::new(crate::commands::proof::export),
+            metrics,
         };
         let api = api::Api::new(node.reader(), node.submitter(), config);
         let (stop_api, stopped) = oneshot::channel();
@@ -83,6 +92,26 @@ impl Serve {
             let _ = stopped.await;
         }));
         Ok(Running { runtime, node, address, stop_api, api, signals })
+    }
+}
+
+/// What the metrics ask the node for; nothing once it has stopped.
+fn sources(node: &Arc<OnceLock<Weak<Node>>>, store: &Arc<dyn Store>) -> Sources {
+    let (node, store) = (Arc::clone(node), Arc::clone(store));
+    Sources {
+        mempool: Some(Box::new(move || Some(node.get()?.upgrade()?.status().mempool as u64))),
+        store_bytes: Some(Box::new(move || store.disk_bytes().ok())),
+    }
+}
+
+/// The node itself, once no scrape of the metrics looks at it any more, which takes microseconds.
+fn only(mut node: Arc<Node>) -> Node {
+    loop {
+        match Arc::try_unwrap(node) {
+            Ok(node) => return node,
+            Err(shared) => node = shared,
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
 }
 
@@ -135,7 +164,7 @@ impl Running {
         let _ = stop_api.send(());
         let grace = std::time::Duration::from_secs(10);
         // The node orders what waits, so that requests under way get their answers.
-        let stopped = std::thread::spawn(move || node.stop());
+        let stopped = std::thread::spawn(move || only(node).stop());
         let served = runtime.block_on(async { tokio::time::timeout(grace, api).await });
         let result = stopped.join().map_err(|_| anyhow!("the orderer panicked"))?;
         runtime.shutdown_timeout(std::time::Duration::from_secs(1));

@@ -39,11 +39,12 @@ impl SubmitResult {
     /// The answer to an ordered transaction; `numbers` of its receipt, when it was rejected.
     #[must_use]
     pub fn ordered(outcome: &Outcome, numbers: &[u64]) -> Self {
+        let (status, code, name) = ordered(outcome.code);
         Self {
             transaction_id: outcome.id.to_string(),
-            status: if outcome.code == 0 { "accepted" } else { "rejected" },
-            code: outcome.code,
-            name: receipt::name(outcome.code),
+            status,
+            code,
+            name,
             detail: receipt::text(outcome.code, numbers),
             height: Some(outcome.position.height.to_string()),
             index: Some(outcome.position.index),
@@ -54,15 +55,7 @@ impl SubmitResult {
     /// The answer to a transaction that was not ordered.
     #[must_use]
     pub fn not_ordered(id: TransactionId, error: &SubmitError) -> Self {
-        let (status, code, name) = match error {
-            SubmitError::Malformed(malformed) => {
-                ("malformed", malformed.code(), receipt::name(malformed.code()))
-            }
-            SubmitError::KeyNotRegistered => ("refused", 0, "KeyNotRegistered"),
-            SubmitError::QuotaExceeded { .. } => ("refused", 0, "QuotaExceeded"),
-            SubmitError::Overloaded => ("refused", 0, "Overloaded"),
-            SubmitError::Stopping => ("refused", 0, "Stopping"),
-        };
+        let (status, code, name) = refusal(error);
         Self {
             transaction_id: id.to_string(),
             status,
@@ -73,5 +66,29 @@ impl SubmitResult {
             index: None,
             numbers: Vec::new(),
         }
+    }
+}
+
+/// Status, code and name of an answer.
+pub(crate) fn outcome(answer: &Result<Outcome, SubmitError>) -> (&'static str, u16, &'static str) {
+    match answer {
+        Ok(outcome) => ordered(outcome.code),
+        Err(error) => refusal(error),
+    }
+}
+
+fn ordered(code: u16) -> (&'static str, u16, &'static str) {
+    (if code == 0 { "accepted" } else { "rejected" }, code, receipt::name(code))
+}
+
+fn refusal(error: &SubmitError) -> (&'static str, u16, &'static str) {
+    match error {
+        SubmitError::Malformed(malformed) => {
+            ("malformed", malformed.code(), receipt::name(malformed.code()))
+        }
+        SubmitError::KeyNotRegistered => ("refused", 0, "KeyNotRegistered"),
+        SubmitError::QuotaExceeded { .. } => ("refused", 0, "QuotaExceeded"),
+        SubmitError::Overloaded => ("refused", 0, "Overloaded"),
+        SubmitError::Stopping => ("refused", 0, "Stopping"),
     }
 }

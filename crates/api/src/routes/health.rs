@@ -1,8 +1,11 @@
-//! `/healthz`: the process answers and its ledger can be read.
+//! `/healthz`: the process answers and its ledger can be read; `/metrics`: its numbers.
+
+use std::sync::Arc;
 
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::metrics;
 use crate::problem::Problem;
 use crate::request::Ask;
 
@@ -15,4 +18,14 @@ struct Health {
 /// 200 while the ledger can be read, 503 while the node goes down.
 pub(crate) async fn alive(ask: Ask) -> Result<Response, Problem> {
     ask.read(|read| Ok(Health { status: "ok", height: read.view.height().to_string() })).await
+}
+
+/// Counters and heights for a monitoring system.
+pub(crate) async fn metrics(ask: Ask) -> Result<Response, Problem> {
+    let shared = Arc::clone(&ask.shared);
+    ask.answer(metrics::CONTENT_TYPE, move |read| {
+        let (metrics, sessions) = (&shared.config().metrics, shared.sessions.count());
+        metrics.text(&read.view, sessions).map(String::into_bytes).map_err(Problem::internal)
+    })
+    .await
 }

@@ -24,13 +24,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::handler::Handler;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use ledger::{Reader, Submitter, View};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -66,55 +67,91 @@ pub fn router(api: Api) -> Router {
         requests: AtomicU64::new(0),
         start: u32::from_be_bytes(start),
     });
-    Router::new()
-        .merge(version_one())
-        .merge(readable_pages())
-        .route("/healthz", get(health::alive))
+    let mut router = Router::new();
+    for Endpoint { path, handler, .. } in endpoints() {
+        router = router.route(path, handler);
+    }
+    router
         .fallback(no_such_address)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), finish))
         .with_state(shared)
 }
 
-fn version_one() -> Router<Arc<Shared>> {
+/// A method of an address, and who answers it.
+struct Endpoint {
+    method: &'static str,
+    path: &'static str,
+    handler: MethodRouter<Arc<Shared>>,
+}
+
+/// Methods and addresses, as the document of the API describes them.
+#[must_use]
+pub fn addresses() -> Vec<(&'static str, &'static str)> {
+    endpoints().into_iter().map(|endpoint| (endpoint.method, endpoint.path)).collect()
+}
+
+fn read<H, T>(path: &'static str, handler: H) -> Endpoint
+where
+    H: Handler<T, Arc<Shared>>,
+    T: 'static,
+{
+    Endpoint { method: "get", path, handler: get(handler) }
+}
+
+fn write(method: &'static str, path: &'static str, handler: MethodRouter<Arc<Shared>>) -> Endpoint {
+    Endpoint { method, path, handler }
+}
+
+fn endpoints() -> Vec<Endpoint> {
+    let mut endpoints = version_one();
+    endpoints.extend(readable_pages());
+    endpoints.push(read("/healthz", health::alive));
+    endpoints.push(read("/metrics", health::metrics));
+    endpoints
+}
+
+fn version_one() -> Vec<Endpoint> {
     let submissions = post(transactions::submit)
         .layer(DefaultBodyLimit::max(transactions::MAX_SUBMISSIONS_BYTES));
     let login = post(sessions::open).layer(DefaultBodyLimit::max(sessions::MAX_LOGIN_BYTES));
-    Router::new()
-        .route("/v1/status", get(status::status))
-        .route("/v1/genesis", get(genesis::genesis))
-        .route("/v1/transactions", submissions)
-        .route("/v1/transactions/{transaction}", get(transactions::one))
-        .route("/v1/blocks", get(blocks::list))
-        .route("/v1/blocks/{height}", get(blocks::one))
-        .route("/v1/keys/{key_address}", get(keys::one))
-        .route("/v1/keys/{key_address}/sequence", get(keys::one))
-        .route("/v1/parties", get(parties::list))
-        .route("/v1/parties/{party}", get(parties::one))
-        .route("/v1/accounts/{party}", get(accounts::of_party))
-        .route("/v1/stations", get(stations::list))
-        .route("/v1/usage-points", get(usage_points::list))
-        .route("/v1/usage-points/{usage_point}", get(usage_points::one))
-        .route("/v1/usage-points/{usage_point}/readings", get(readings::readings))
-        .route("/v1/usage-points/{usage_point}/charges", get(readings::charges))
-        .route("/v1/usage-points/{usage_point}/bills", get(bills::of_usage_point))
-        .route("/v1/bills/{bill}", get(bills::one))
-        .route("/v1/bills/{bill}/proof", get(bills::proof))
-        .route("/v1/frequency", get(frequency::day))
-        .route("/v1/tariffs", get(tariffs::list))
-        .route("/v1/tariffs/{tariff}", get(tariffs::one))
-        .route("/v1/session", login)
-        .route("/v1/session/nonce", get(sessions::nonce))
+    vec![
+        read("/v1/status", status::status),
+        read("/v1/genesis", genesis::genesis),
+        write("post", "/v1/transactions", submissions),
+        read("/v1/transactions/{transaction}", transactions::one),
+        read("/v1/blocks", blocks::list),
+        read("/v1/blocks/{height}", blocks::one),
+        read("/v1/keys/{key_address}", keys::one),
+        read("/v1/keys/{key_address}/sequence", keys::one),
+        read("/v1/parties", parties::list),
+        read("/v1/parties/{party}", parties::one),
+        read("/v1/accounts/{party}", accounts::of_party),
+        read("/v1/stations", stations::list),
+        read("/v1/usage-points", usage_points::list),
+        read("/v1/usage-points/{usage_point}", usage_points::one),
+        read("/v1/usage-points/{usage_point}/readings", readings::readings),
+        read("/v1/usage-points/{usage_point}/charges", readings::charges),
+        read("/v1/usage-points/{usage_point}/bills", bills::of_usage_point),
+        read("/v1/bills/{bill}", bills::one),
+        read("/v1/bills/{bill}/proof", bills::proof),
+        read("/v1/frequency", frequency::day),
+        read("/v1/tariffs", tariffs::list),
+        read("/v1/tariffs/{tariff}", tariffs::one),
+        write("post", "/v1/session", login),
+        read("/v1/session/nonce", sessions::nonce),
+    ]
 }
 
-fn readable_pages() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/", get(pages::home))
-        .route("/usage-points/{usage_point}", get(pages::usage_point))
-        .route("/bills/{bill}", get(pages::bill))
-        .route("/blocks", get(pages::blocks))
-        .route("/blocks/{height}", get(pages::block))
-        .route("/transactions/{transaction}", get(pages::transaction))
+fn readable_pages() -> Vec<Endpoint> {
+    vec![
+        read("/", pages::home),
+        read("/usage-points/{usage_point}", pages::usage_point),
+        read("/bills/{bill}", pages::bill),
+        read("/blocks", pages::blocks),
+        read("/blocks/{height}", pages::block),
+        read("/transactions/{transaction}", pages::transaction),
+    ]
 }
 
 async fn no_such_address(request: Request) -> Problem {
@@ -132,7 +169,7 @@ async fn finish(State(shared): State<Arc<Shared>>, request: Request, next: Next)
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let request_id = format!("{:08x}-{number:x}", shared.start);
     let path = request.uri().path();
-    let is_page = path != "/healthz" && !path.starts_with("/v1");
+    let is_page = !matches!(path, "/healthz" | "/metrics") && !path.starts_with("/v1");
     tracing::debug!(request_id, method = %request.method(), path, "request");
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -147,6 +184,7 @@ async fn finish(State(shared): State<Arc<Shared>>, request: Request, next: Next)
         response = written;
     }
     harden(response.headers_mut(), is_page);
+    shared.config().metrics.answered(response.status().as_u16());
     response
 }
 

@@ -19,7 +19,7 @@ use primitives::envelope::Submission;
 use primitives::identifier::TransactionId;
 use primitives::receipt::Receipt;
 use primitives::units::Timestamp;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Shared;
 use crate::problem::{self, Problem};
@@ -95,11 +95,15 @@ pub(crate) async fn submit(
 type Answers = Vec<Result<Outcome, SubmitError>>;
 
 async fn order(shared: Arc<Shared>, submissions: Vec<Submission>) -> Result<Answers, Problem> {
-    timeout(SUBMIT_TIME, shared.submitter().submit(submissions)).await.map_err(|_| {
+    let start = Instant::now();
+    let answers = timeout(SUBMIT_TIME, shared.submitter().submit(submissions)).await;
+    let answers = answers.map_err(|_| {
         let detail = "the node has not executed it within 30 seconds; sending the same again is \
                       harmless";
         Problem::new(problem::OVERLOADED, detail)
-    })
+    })?;
+    shared.config().metrics.submitted(&answers, start.elapsed());
+    Ok(answers)
 }
 
 /// The submissions with their ids.

@@ -260,6 +260,7 @@ impl Network {
                     position.is_ok_and(|position| position.height <= view.provable_height());
                 Ok(provable.then(|| format!("{{\"bill\":\"{bill}\"}}").into_bytes()))
             }),
+            metrics: Arc::default(),
         };
         let api = Api::new(Arc::new(doors.clone()), Arc::new(doors), config);
         let nobody = Member { id: PartyId::default(), key: key("nobody") };

@@ -2,6 +2,7 @@
 
 mod garbage;
 mod kit;
+mod metrics;
 mod pages;
 mod reading;
 mod serving;

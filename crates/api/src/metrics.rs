@@ -1,0 +1,188 @@
+//! What an operator's monitoring asks for, in the text form of OpenMetrics.
+//!
+//! Counted here is what passes through this floor. What only the node can say comes in through
+//! [`Sources`] and [`Metrics::committed`]; a source that is not given is left out, never shown as
+//! zero. Numbers only, no ids and no amounts: the address needs no rights.
+
+use std::time::Duration;
+
+use ledger::{Outcome, SubmitError, View};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::response::submit::outcome;
+
+/// The content type of the answer.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of times in seconds, from half a millisecond to ten seconds.
+const SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// A number that is asked for at each scrape; `None` while nobody can say it.
+pub type Source = Box<dyn Fn() -> Option<u64> + Send + Sync>;
+
+/// What only the node can say.
+#[derive(Default)]
+pub struct Sources {
+    /// Transactions that wait for a block.
+    pub mempool: Option<Source>,
+    /// Bytes that the store takes on disk.
+    pub store_bytes: Option<Source>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SubmissionLabels {
+    /// `accepted`, `rejected`, `malformed` or `refused`.
+    status: &'static str,
+    /// The name of the rule, form error or refusal, or `Accepted`.
+    code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    /// The first digit of the HTTP status.
+    class: &'static str,
+}
+
+/// The counters of one node, and where the rest comes from.
+pub struct Metrics {
+    registry: Registry,
+    sources: Sources,
+    submissions: Family<SubmissionLabels, Counter>,
+    requests: Family<RequestLabels, Counter>,
+    submit: Histogram,
+    commit: Histogram,
+    height: Gauge,
+    provable: Gauge,
+    transactions: Gauge,
+    time: Gauge,
+    sessions: Gauge,
+    mempool: Gauge,
+    store: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new(Sources::default())
+    }
+}
+
+impl Metrics {
+    /// Counters at zero.
+    #[must_use]
+    pub fn new(sources: Sources) -> Self {
+        let mut it = Self {
+            registry: Registry::with_prefix("gridtally"),
+            sources,
+            submissions: Family::default(),
+            requests: Family::default(),
+            submit: Histogram::new(SECONDS),
+            commit: Histogram::new(SECONDS),
+            height: Gauge::default(),
+            provable: Gauge::default(),
+            transactions: Gauge::default(),
+            time: Gauge::default(),
+            sessions: Gauge::default(),
+            mempool: Gauge::default(),
+            store: Gauge::default(),
+        };
+        it.register();
+        it
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("height", "Height of the newest durable block", self.height.clone());
+        registry.register(
+            "provable_height",
+            "Newest height whose execution the newest header commits to",
+            self.provable.clone(),
+        );
+        registry.register(
+            "ledger_transactions",
+            "Transactions ordered since the genesis",
+            self.transactions.clone(),
+        );
+        registry.register("head_time_ms", "Time of the newest block, UTC", self.time.clone());
+        registry.register("sessions", "Open sessions", self.sessions.clone());
+        registry.register(
+            "submissions",
+            "Transactions submitted here, by what became of them",
+            self.submissions.clone(),
+        );
+        registry.register("requests", "Requests answered, by status", self.requests.clone());
+        registry.register_with_unit(
+            "submit",
+            "From a decoded request to its answer, executed and durable",
+            Unit::Seconds,
+            self.submit.clone(),
+        );
+        registry.register_with_unit(
+            "commit",
+            "Durable commits of the store, one for each block",
+            Unit::Seconds,
+            self.commit.clone(),
+        );
+        if self.sources.mempool.is_some() {
+            let help = "Transactions that wait for a block";
+            registry.register("mempool_transactions", help, self.mempool.clone());
+        }
+        if self.sources.store_bytes.is_some() {
+            let help = "Bytes of the store on disk";
+            registry.register("store_bytes", help, self.store.clone());
+        }
+    }
+
+    /// The store made a block durable.
+    pub fn committed(&self, time: Duration) {
+        self.commit.observe(time.as_secs_f64());
+    }
+
+    /// The node answered a request with transactions.
+    pub(crate) fn submitted(&self, answers: &[Result<Outcome, SubmitError>], time: Duration) {
+        self.submit.observe(time.as_secs_f64());
+        for answer in answers {
+            let (status, _, code) = outcome(answer);
+            self.submissions.get_or_create(&SubmissionLabels { status, code }).inc();
+        }
+    }
+
+    pub(crate) fn answered(&self, status: u16) {
+        let class = match status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        };
+        self.requests.get_or_create(&RequestLabels { class }).inc();
+    }
+
+    /// Everything as text, as of a view.
+    pub(crate) fn text(&self, view: &View, sessions: usize) -> Result<String, String> {
+        let set = |gauge: &Gauge, value: u64| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        let head = view.head();
+        set(&self.height, view.height());
+        set(&self.provable, view.provable_height());
+        set(&self.transactions, head.transactions);
+        set(&self.time, head.header.time.get());
+        set(&self.sessions, sessions as u64);
+        let sources =
+            [(&self.mempool, &self.sources.mempool), (&self.store, &self.sources.store_bytes)];
+        for (gauge, source) in sources {
+            if let Some(value) = source.as_ref().and_then(|source| source()) {
+                set(gauge, value);
+            }
+        }
+        let mut encoded = String::new();
+        text::encode(&mut encoded, &self.registry).map_err(|error| error.to_string())?;
+        Ok(encoded)
+    }
+}
