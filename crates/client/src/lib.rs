@@ -2,8 +2,8 @@
 //!
 //! Build and sign transactions ([`transaction_builder`]), send them and read answers
 //! ([`connection`], with the rights of a party: [`session`]), check a bill alone ([`verify`]), and the files that people keep: keys
-//! ([`key_file`]), the genesis ([`genesis_file`]), proofs ([`proof_file`]), tariffs ([`tariff_file`])
-//! and frequencies ([`frequency_file`]). This crate knows no node and no store; what it is told by
+//! ([`key_file`]), the genesis ([`genesis_file`]), proofs ([`proof_file`]), tariffs ([`tariff_file`]),
+//! frequencies ([`frequency_file`]) and readings ([`readings_file`]). This crate knows no node and no store; what it is told by
 //! one, it checks.
 //!
 //! ```
@@ -34,6 +34,7 @@ pub mod frequency_file;
 pub mod genesis_file;
 pub mod key_file;
 pub mod proof_file;
+pub mod readings_file;
 pub mod session;
 pub mod tariff_file;
 pub mod transaction_builder;
