@@ -10,6 +10,7 @@ use primitives::hash::{Hash, Hasher};
 use crate::check::CheckedTransaction;
 use crate::error::LedgerError;
 use crate::layout;
+use crate::state_cache::StateCache;
 use crate::store::{Keyspace, Scan, Snapshot};
 
 /// A read-only or writable view of the state.
@@ -22,6 +23,8 @@ pub struct BlockState<'a> {
     height: u64,
     transactions: &'a [CheckedTransaction],
     writes: Writes,
+    /// The newest state in memory, and the height that it must be of.
+    cache: Option<(&'a StateCache, u64)>,
     failure: RefCell<Option<LedgerError>>,
 }
 
@@ -33,7 +36,15 @@ impl<'a> BlockState<'a> {
         height: u64,
         transactions: &'a [CheckedTransaction],
     ) -> Self {
-        Self { snapshot, height, transactions, writes: Writes::new(), failure: RefCell::new(None) }
+        let failure = RefCell::new(None);
+        Self { snapshot, height, transactions, writes: Writes::new(), cache: None, failure }
+    }
+
+    /// The same with the newest state in memory, which must be that of `parent`.
+    #[must_use]
+    pub(crate) fn cached(mut self, cache: &'a StateCache, parent: u64) -> Self {
+        self.cache = Some((cache, parent));
+        self
     }
 
     /// The state of a snapshot, for queries.
@@ -67,6 +78,23 @@ impl<'a> BlockState<'a> {
             .flatten()
     }
 
+    fn read_state(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let Some((cache, parent)) = self.cache else { return self.read(Keyspace::State, key) };
+        if let Some(known) = cache.get(parent, key) {
+            return known;
+        }
+        match self.snapshot.get(Keyspace::State, key) {
+            Ok(value) => {
+                cache.remember(parent, key, value.clone());
+                value
+            }
+            Err(error) => {
+                self.remember(error.into());
+                None
+            }
+        }
+    }
+
     fn read(&self, space: Keyspace, key: &[u8]) -> Option<Vec<u8>> {
         match self.snapshot.get(space, key) {
             Ok(value) => value,
@@ -86,7 +114,7 @@ impl State for BlockState<'_> {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         match self.writes.get(key) {
             Some(value) => value.clone(),
-            None => self.read(Keyspace::State, key),
+            None => self.read_state(key),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::block::CheckedBlock;
 use crate::block_state::{BlockState, writes_hash};
 use crate::error::LedgerError;
 use crate::layout::{self, Head, SealedHeader, StoredReceipt};
+use crate::state_cache::StateCache;
 use crate::store::{Durability, Keyspace, Snapshot, Store, WriteBatch};
 use crate::view::View;
 
@@ -35,6 +36,7 @@ pub struct Ledger {
     store: Arc<dyn Store>,
     rules: Arc<Rules>,
     tip: RwLock<Tip>,
+    cache: StateCache,
 }
 
 impl Ledger {
@@ -66,7 +68,9 @@ impl Ledger {
             found(&*store, rules.genesis())?;
         }
         let tip = read_tip(&*store)?;
-        Ok(Self { store, rules, tip: RwLock::new(tip) })
+        let cache = StateCache::default();
+        cache.advance(tip.head.header.height.get(), Writes::new());
+        Ok(Self { store, rules, tip: RwLock::new(tip), cache })
     }
 
     /// The genesis and what follows from it.
@@ -167,11 +171,14 @@ impl Ledger {
             });
         }
         self.compare_execution(header)?;
-        let (receipts, writes) = execute(&self.rules, &head, block, &*snapshot)?;
+        let state = BlockState::new(&*snapshot, header.height.get(), block.transactions());
+        let state = state.cached(&self.cache, head.header.height.get());
+        let (receipts, writes) = execute(&self.rules, &head, block, state)?;
         let (mut batch, head) = batch(block, certificate, &head, &receipts, &writes);
         index_transactions(&mut batch, header.height.get(), &receipts, &*snapshot)?;
         self.store.commit(batch, durability)?;
         let snapshot = Arc::from(self.store.snapshot()?);
+        self.cache.advance(header.height.get(), writes);
         *self.tip.write().expect(UNPOISONED) = Tip { head: Arc::new(head), snapshot };
         Ok(receipts)
     }
@@ -227,11 +234,10 @@ fn execute(
     rules: &Rules,
     head: &Head,
     block: &CheckedBlock,
-    snapshot: &dyn Snapshot,
+    mut state: BlockState<'_>,
 ) -> Result<(Vec<Receipt>, Writes), LedgerError> {
     let header = block.header();
     let height = header.height.get();
-    let mut state = BlockState::new(snapshot, height, block.transactions());
     let mut receipts = Vec::with_capacity(block.transactions().len());
     for (index, checked) in (0_u32..).zip(block.transactions()) {
         let submission = checked.submission();

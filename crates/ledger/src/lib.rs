@@ -19,6 +19,7 @@ pub mod check;
 pub mod error;
 pub mod layout;
 pub mod replay;
+mod state_cache;
 pub mod store;
 pub mod view;
 

@@ -27,13 +27,17 @@ pub struct Pending {
     /// The transaction.
     pub checked: CheckedTransaction,
     /// Who waits.
-    pub waiters: Vec<oneshot::Sender<Submitted>>,
+    pub waiters: Waiters,
 }
 
-impl Pending {
+/// Those who wait for one transaction.
+#[derive(Debug, Default)]
+pub struct Waiters(Vec<oneshot::Sender<Submitted>>);
+
+impl Waiters {
     /// Answers everybody who waits.
     pub fn answer(self, answer: &Submitted) {
-        for waiter in self.waiters {
+        for waiter in self.0 {
             // Who has gone away needs no answer.
             let _ = waiter.send(answer.clone());
         }
@@ -71,7 +75,7 @@ impl Mempool {
             receivers.push(receiver);
             let id = checked.id();
             if let Some((pending, _)) = queue.waiting.get_mut(&id) {
-                pending.waiters.push(sender);
+                pending.waiters.0.push(sender);
                 continue;
             }
             let size = checked.size();
@@ -88,7 +92,7 @@ impl Mempool {
             }
             queue.bytes += size;
             queue.order.push_back(id);
-            queue.waiting.insert(id, (Pending { checked, waiters: vec![sender] }, size));
+            queue.waiting.insert(id, (Pending { checked, waiters: Waiters(vec![sender]) }, size));
         }
         drop(queue);
         self.changed.notify_all();

@@ -9,22 +9,23 @@ use std::sync::Arc;
 
 use ledger::{CheckedBlock, Ledger, Verifier};
 use primitives::header::Certificate;
+use primitives::identifier::TransactionId;
 
 use crate::clock::WallClock;
 use crate::error::NodeError;
-use crate::mempool::{Mempool, Pending, Submitted};
+use crate::mempool::{Mempool, Submitted, Waiters};
 use crate::service::Sink;
 
 /// Answers that wait to be sent. Dropped unsent, they read "the node is stopping".
 #[derive(Default)]
 #[must_use = "somebody waits for these answers"]
-pub struct Answers(pub(crate) Vec<(Pending, Submitted)>);
+pub struct Answers(pub(crate) Vec<(Waiters, Submitted)>);
 
 impl Answers {
     /// Answers everybody who waits.
     pub fn send(self) {
-        for (pending, answer) in self.0 {
-            pending.answer(&answer);
+        for (waiters, answer) in self.0 {
+            waiters.answer(&answer);
         }
     }
 }
@@ -46,8 +47,8 @@ impl Ordering {
     /// Hands a final block over: it is executed, made durable and published. A height at or below
     /// the head is ignored.
     ///
-    /// `own` are the transactions of this block that came from this node's mempool; who waits for
-    /// them is answered when the orderer sends the returned answers.
+    /// `own` are those who wait at this node for a transaction of this block, by its id; they are
+    /// answered when the orderer sends the returned answers.
     ///
     /// # Errors
     /// [`NodeError`] when the block cannot be executed or written; the node must stop then.
@@ -55,7 +56,7 @@ impl Ordering {
         &self,
         block: &CheckedBlock,
         certificate: &Certificate,
-        own: Vec<Pending>,
+        own: Vec<(TransactionId, Waiters)>,
     ) -> Result<Answers, NodeError> {
         self.sink.finalized(block, certificate, own)
     }

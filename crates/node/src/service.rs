@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::clock::WallClock;
 use crate::error::NodeError;
-use crate::mempool::{Mempool, Pending, Submitted};
+use crate::mempool::{Mempool, Submitted, Waiters};
 use crate::orderer::Answers;
 use crate::quota::RejectionQuota;
 
@@ -53,7 +53,7 @@ impl Sink {
         &self,
         block: &CheckedBlock,
         certificate: &Certificate,
-        own: Vec<Pending>,
+        own: Vec<(TransactionId, Waiters)>,
     ) -> Result<Answers, NodeError> {
         let header = block.header();
         let height = header.height.get();
@@ -69,12 +69,12 @@ impl Sink {
             let position = Position { height, index };
             (receipt.transaction, Outcome { id: receipt.transaction, position, code: receipt.code })
         });
-        let mut outcomes: BTreeMap<_, _> = outcomes.collect();
+        let outcomes: BTreeMap<_, _> = outcomes.collect();
         let answers = own
             .into_iter()
-            .map(|pending| {
-                let outcome = outcomes.remove(&pending.checked.id());
-                (pending, outcome.ok_or(SubmitError::Stopping))
+            .map(|(id, waiters)| {
+                let outcome = outcomes.get(&id).cloned().ok_or(SubmitError::Stopping);
+                (waiters, outcome)
             })
             .collect();
         Ok(Answers(answers))
@@ -160,23 +160,35 @@ impl Service {
         time: Timestamp,
         seen: &mut SeenKeys,
     ) -> Result<Option<Submitted>, LedgerError> {
-        if let Some(outcome) = known_outcome(view, &checked.id())? {
-            return Ok(Some(Ok(outcome)));
-        }
+        let Some(objection) = self.objection(view, checked, time, seen)? else { return Ok(None) };
+        // Rule: the first receipt stays the answer for an id, whatever stands against it by now. A
+        // transaction without objection is looked up by the orderer before it enters a block.
+        let known = known_outcome(view, &checked.id())?;
+        Ok(Some(known.ok_or(objection)))
+    }
+
+    /// What stands against ordering the transaction.
+    fn objection(
+        &self,
+        view: &View,
+        checked: &CheckedTransaction,
+        time: Timestamp,
+        seen: &mut SeenKeys,
+    ) -> Result<Option<SubmitError>, LedgerError> {
         if let Err(malformed) = checked.check_time(time) {
-            return Ok(Some(Err(SubmitError::Malformed(malformed))));
+            return Ok(Some(SubmitError::Malformed(malformed)));
         }
         let signer = &checked.submission().transaction.envelope.signer;
         let sender = match seen.resolve(view, signer, time)? {
             Ok(sender) => sender,
-            Err(Rejection::KeyUnknown) => return Ok(Some(Err(SubmitError::KeyNotRegistered))),
+            Err(Rejection::KeyUnknown) => return Ok(Some(SubmitError::KeyNotRegistered)),
             // A revoked key or one that waits gets its receipt.
             Err(_) => return Ok(None),
         };
         let bound = view.rules().genesis().parameters.rejections_per_hour;
         let mut quota = self.quota.lock().expect(UNPOISONED);
         if quota.is_reached(&sender, bound, time) {
-            return Ok(Some(Err(SubmitError::QuotaExceeded { bound })));
+            return Ok(Some(SubmitError::QuotaExceeded { bound }));
         }
         Ok(None)
     }

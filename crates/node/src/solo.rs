@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use contracts::genesis::Clock;
-use ledger::{CheckedBlock, SubmitError};
+use ledger::CheckedBlock;
 use primitives::header::Certificate;
 use primitives::key::SigningKey;
 use primitives::units::Timestamp;
@@ -22,6 +22,8 @@ use crate::orderer::{Answers, Orderer, Ordering};
 
 /// How long a system clock's closing block waits for further transactions.
 const CLOSING_PAUSE: Duration = Duration::from_millis(5);
+/// How long it is quiet before the store puts its house in order.
+const SETTLING_PAUSE: Duration = Duration::from_secs(1);
 /// How long an idle orderer sleeps when nobody wakes it.
 const IDLE: Duration = Duration::from_secs(3_600);
 
@@ -40,13 +42,6 @@ impl Solo {
 
     /// Makes the waiting transactions final in one block.
     fn order(&mut self, ordering: &Ordering, pending: Vec<Pending>) -> Result<Answers, NodeError> {
-        let time = self.next_time(ordering)?;
-        let (pending, expired): (Vec<_>, Vec<_>) =
-            pending.into_iter().partition(|p| p.checked.check_time(time).is_ok());
-        for late in expired {
-            let malformed = late.checked.check_time(time).expect_err("partitioned by this");
-            late.answer(&Err(SubmitError::Malformed(malformed)));
-        }
         let pending = answer_known(ordering, pending)?;
         if pending.is_empty() {
             return Ok(Answers::default());
@@ -54,11 +49,16 @@ impl Solo {
         // Rule: a period has ended when the parent's time says so. On a ledger that was quiet since
         // before the period's end, an empty block comes first, so that its first reading is not
         // refused for the age of its parent.
+        let time = self.next_time(ordering)?;
         let rules = ordering.ledger.rules();
         if rules.period_at(ordering.ledger.head().header.time) < rules.period_at(time) {
             self.make_block(ordering, time, Vec::new())?.send();
         }
         let time = self.next_time(ordering)?;
+        let pending = answer_expired(pending, time);
+        if pending.is_empty() {
+            return Ok(Answers::default());
+        }
         self.make_block(ordering, time, pending)
     }
 
@@ -75,11 +75,16 @@ impl Solo {
         time: Timestamp,
         pending: Vec<Pending>,
     ) -> Result<Answers, NodeError> {
-        let transactions = pending.iter().map(|p| p.checked.clone()).collect();
+        let mut own = Vec::with_capacity(pending.len());
+        let mut transactions = Vec::with_capacity(pending.len());
+        for Pending { checked, waiters } in pending {
+            own.push((checked.id(), waiters));
+            transactions.push(checked);
+        }
         let header = ordering.ledger.next_header(self.key.public(), time);
         let block = CheckedBlock::assemble(header, transactions);
         let certificate = Certificate::solo(block.header(), &self.key);
-        ordering.finalized(&block, &certificate, pending)
+        ordering.finalized(&block, &certificate, own)
     }
 
     fn next_time(&mut self, ordering: &Ordering) -> Result<Timestamp, NodeError> {
@@ -112,12 +117,21 @@ fn needs_closing(ordering: &Ordering) -> bool {
 impl Orderer for Solo {
     fn run(&mut self, ordering: &Ordering) -> Result<(), NodeError> {
         let is_virtual = ordering.ledger.rules().genesis().clock == Clock::Virtual;
+        let mut is_settled = true;
         loop {
-            let pause = if needs_closing(ordering) { CLOSING_PAUSE } else { IDLE };
+            let pause = match (needs_closing(ordering), is_settled) {
+                (true, _) => CLOSING_PAUSE,
+                (false, false) => SETTLING_PAUSE,
+                (false, true) => IDLE,
+            };
             let taken = ordering.mempool.take(pause);
             let is_over = taken.is_none();
             let pending = taken.unwrap_or_default();
             let is_idle = pending.is_empty();
+            if is_idle && pause == SETTLING_PAUSE {
+                ordering.ledger.store().settle()?;
+            }
+            is_settled = is_idle && pause != CLOSING_PAUSE;
             let answers = self.order(ordering, pending)?;
             if (is_virtual || is_idle) && needs_closing(ordering) {
                 self.close(ordering)?;
@@ -134,15 +148,27 @@ impl Orderer for Solo {
     }
 }
 
-/// Transactions that were ordered since they were taken in are answered by their first receipt.
+/// Transactions that were ordered before are answered by their first receipt.
 fn answer_known(ordering: &Ordering, pending: Vec<Pending>) -> Result<Vec<Pending>, NodeError> {
     let view = ordering.ledger.view();
     let mut new = Vec::with_capacity(pending.len());
     for transaction in pending {
         match crate::service::known_outcome(&view, &transaction.checked.id())? {
-            Some(outcome) => transaction.answer(&Ok(outcome)),
+            Some(outcome) => transaction.waiters.answer(&Ok(outcome)),
             None => new.push(transaction),
         }
     }
     Ok(new)
+}
+
+/// Transactions that are not valid at the block's time are answered with what is wrong.
+fn answer_expired(pending: Vec<Pending>, time: Timestamp) -> Vec<Pending> {
+    let mut valid = Vec::with_capacity(pending.len());
+    for transaction in pending {
+        match transaction.checked.check_time(time) {
+            Ok(()) => valid.push(transaction),
+            Err(malformed) => transaction.waiters.answer(&Err(malformed.into())),
+        }
+    }
+    valid
 }
