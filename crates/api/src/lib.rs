@@ -10,6 +10,7 @@
 //! - [`request`]: what every read has in common: one view, one height, the reader's rights;
 //! - [`rights`]: who may see what, in one file;
 //! - [`metrics`]: numbers for the operator's monitoring;
+//! - [`openapi`]: the document that describes all of it;
 //! - [`problem`]: every answer that is not what was asked for, in one place;
 //! - [`response`]: the types of the answers, converted from the types of the lower floors by hand;
 //! - [`html`]: the pages, built from the same answers, so that the rights hold there too.
@@ -20,6 +21,7 @@
 
 pub mod html;
 pub mod metrics;
+pub mod openapi;
 pub mod problem;
 pub mod request;
 pub mod response;

@@ -8,6 +8,7 @@ mod bill;
 mod block;
 mod home;
 mod numbers;
+mod reference;
 mod transaction;
 mod usage_point;
 
@@ -16,6 +17,7 @@ use std::fmt::{Display, Write as _};
 pub use bill::bill;
 pub use block::{block, blocks};
 pub use home::{Home, HomeRow, home};
+pub use reference::reference;
 pub use transaction::transaction;
 pub use usage_point::{UsagePointPage, usage_point};
 
@@ -153,7 +155,8 @@ fn page(status: &Status, title: &str, content: &Markup) -> String {
     document(
         &format!("{title} – {}", status.name),
         &format!(
-            "<header><a href=\"/\"><strong>{}</strong></a> <a href=\"/blocks\">Blocks</a></header>\
+            "<header><a href=\"/\"><strong>{}</strong></a> <a href=\"/blocks\">Blocks</a> \
+             <a href=\"/api\">API</a></header>\
              {banner}<main><h1>{}</h1>{}</main><footer>{footer}</footer>",
             text(&status.name).0,
             text(title).0,

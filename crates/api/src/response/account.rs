@@ -3,10 +3,11 @@
 use contracts::account::{Account, AccountKind};
 use primitives::identifier::PartyId;
 use primitives::units::MicroCurrency;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The accounts of a party, as far as the reader may see them.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Accounts {
     /// The party.
     pub party: String,
@@ -20,7 +21,7 @@ pub struct Accounts {
 }
 
 /// An account that is not zero.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Balance {
     /// `wallet`, `issuing` or `dues-` and the other party: the account's name among those of a party.
     pub account: String,

@@ -2,10 +2,11 @@
 
 use contracts::billing::{Bill, BillLine, BillState, LineKind};
 use primitives::identifier::BillId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A bill in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BillEntry {
     /// Its id.
     pub bill: String,
@@ -32,7 +33,7 @@ pub struct BillEntry {
 }
 
 /// What a bill is over and what became of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BillAmounts {
     /// The sum of the lines; below zero when the customer is owed.
     pub total_micro: String,
@@ -70,7 +71,7 @@ impl BillEntry {
 }
 
 /// A bill as issued, and what became of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BillDetail {
     /// The bill.
     #[serde(flatten)]
@@ -99,7 +100,7 @@ pub struct BillDetail {
 }
 
 /// What a bill says.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BillContent {
     /// Energy drawn by the meter.
     pub metered_import_wh: String,
@@ -114,7 +115,7 @@ pub struct BillContent {
 }
 
 /// A line of a bill.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LineEntry {
     /// `energy_import` or `energy_export`.
     pub kind: &'static str,

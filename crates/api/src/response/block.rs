@@ -4,13 +4,14 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use ledger::layout::SealedHeader;
 use primitives::codec::encode;
 use primitives::header::{Certificate, Header};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Page;
 use super::status::ExecutedEntry;
 
 /// A block in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BlockEntry {
     /// Its height.
     pub height: String,
@@ -45,7 +46,7 @@ impl BlockEntry {
 }
 
 /// A header, every field.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HeaderEntry {
     /// Format version.
     pub version: u8,
@@ -101,7 +102,7 @@ impl HeaderEntry {
 }
 
 /// What makes a block final.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CertificateEntry {
     /// The view in which it was made.
     pub view: String,
@@ -112,7 +113,7 @@ pub struct CertificateEntry {
 }
 
 /// A validator's signature.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct VoteEntry {
     /// The validator's place in its set.
     pub validator: u16,
@@ -135,7 +136,7 @@ impl CertificateEntry {
 }
 
 /// A transaction in its block.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BlockTransaction {
     /// Its place in the block, from 0.
     pub index: u32,
@@ -152,7 +153,7 @@ pub struct BlockTransaction {
 }
 
 /// A block.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BlockDetail {
     /// Its hash.
     pub hash: String,

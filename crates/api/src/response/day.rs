@@ -7,12 +7,13 @@ use primitives::calendar::LocalDay;
 use primitives::identifier::UsagePointId;
 use primitives::reading::{Quality, Reading};
 use primitives::units::{MilliMicro, OutOfRange, WattHours};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Period;
 
 /// The seal of a day.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SealEntry {
     /// The sealing transaction.
     pub transaction_id: String,
@@ -23,7 +24,7 @@ pub struct SealEntry {
 }
 
 /// A correction in force.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CorrectionEntry {
     /// Slot of the local day, from 0.
     pub slot: u16,
@@ -32,7 +33,7 @@ pub struct CorrectionEntry {
 }
 
 /// The readings of a usage point and local day.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ReadingsDay {
     /// The usage point.
     pub usage_point: String,
@@ -61,7 +62,7 @@ pub struct ReadingsDay {
 }
 
 /// Energy both ways.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EnergyEntry {
     /// Drawn.
     pub import_wh: String,
@@ -70,7 +71,7 @@ pub struct EnergyEntry {
 }
 
 /// The reading of a slot.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ReadingSlot {
     /// The period.
     #[serde(flatten)]
@@ -80,7 +81,7 @@ pub struct ReadingSlot {
 }
 
 /// A reading.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ReadingEntry {
     /// Drawn.
     pub import_wh: String,
@@ -165,7 +166,7 @@ fn total(slots: &[Option<Reading>]) -> Result<EnergyEntry, OutOfRange> {
 }
 
 /// The charges of a usage point and local day: shown, never posted.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ChargesDay {
     /// The usage point.
     pub usage_point: String,
@@ -186,7 +187,7 @@ pub struct ChargesDay {
 }
 
 /// An amount, exact and rounded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AmountEntry {
     /// Exact, in 10⁻⁹ of the currency.
     pub amount_milli_micro: String,
@@ -209,7 +210,7 @@ impl AmountEntry {
 }
 
 /// What a slot costs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ChargeSlot {
     /// The period.
     #[serde(flatten)]
@@ -278,7 +279,7 @@ impl ChargesDay {
 }
 
 /// The frequencies of a local day: public.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FrequenciesDay {
     /// The local day in the grid's zone.
     pub day: String,
@@ -293,7 +294,7 @@ pub struct FrequenciesDay {
 }
 
 /// The frequency of a slot.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FrequencySlot {
     /// The period.
     #[serde(flatten)]

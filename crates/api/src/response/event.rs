@@ -6,6 +6,7 @@ use contracts::account::Account;
 use contracts::billing::BillIssued;
 use contracts::{Event, Rules};
 use primitives::calendar::SettlementPeriod;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ use super::body::pairs;
 use super::{Period, party, receipt};
 
 /// What happened.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct EventEntry {
     /// The event's name.
     pub name: &'static str,

@@ -24,10 +24,12 @@ use std::fmt::Display;
 
 use primitives::calendar::{Calendar, LocalDay, SettlementPeriod};
 use primitives::units::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A page of a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
     /// The items, in order.
     pub items: Vec<T>,
@@ -47,7 +49,7 @@ impl<T> Page<T> {
 }
 
 /// A settlement period, with its beginning in the grid's own zone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Period {
     /// Its number: UTC seconds since 1970 divided by the slot length.
     pub period: u32,

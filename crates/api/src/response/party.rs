@@ -2,6 +2,7 @@
 
 use contracts::registry::{KeyRecord, Party, PartyStatus, Role, Station};
 use primitives::identifier::{PartyId, StationId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::account::Accounts;
@@ -9,7 +10,7 @@ use super::texts;
 use crate::rights::Viewer;
 
 /// A party.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PartyEntry {
     /// Its id.
     pub party: String,
@@ -48,7 +49,7 @@ impl PartyEntry {
 }
 
 /// A party with its accounts.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PartyDetail {
     /// The party.
     #[serde(flatten)]
@@ -60,7 +61,7 @@ pub struct PartyDetail {
 }
 
 /// A key as the ledger knows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct KeyEntry {
     /// Its address.
     pub key_address: String,
@@ -113,7 +114,7 @@ impl KeyEntry {
 }
 
 /// A station.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StationEntry {
     /// Its id.
     pub station: String,

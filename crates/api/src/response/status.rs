@@ -6,12 +6,13 @@ use data_encoding::BASE64URL_NOPAD;
 use ledger::View;
 use primitives::codec::encode;
 use primitives::header::Executed;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::texts;
 
 /// The unit of account.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CurrencyEntry {
     /// Three capital letters.
     pub code: String,
@@ -20,7 +21,7 @@ pub struct CurrencyEntry {
 }
 
 /// What was executed up to a height.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ExecutedEntry {
     /// The height.
     pub height: String,
@@ -43,7 +44,7 @@ impl ExecutedEntry {
 }
 
 /// The node's ledger and where it stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Status {
     /// The ledger.
     pub ledger_id: String,
@@ -103,7 +104,7 @@ impl Status {
 }
 
 /// The first agreement of the ledger.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct GenesisEntry {
     /// The ledger.
     pub ledger_id: String,
@@ -140,7 +141,7 @@ pub struct GenesisEntry {
 }
 
 /// A grid's zone.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ZoneEntry {
     /// Its name.
     pub name: String,
@@ -151,7 +152,7 @@ pub struct ZoneEntry {
 }
 
 /// A change of the clocks.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TransitionEntry {
     /// The first UTC second with the new offset.
     pub unix_seconds: String,
@@ -160,7 +161,7 @@ pub struct TransitionEntry {
 }
 
 /// The owner's council.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct OwnerEntry {
     /// How many of the keys must sign.
     pub threshold: u8,
@@ -169,7 +170,7 @@ pub struct OwnerEntry {
 }
 
 /// Parameters of the rules.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ParametersEntry {
     /// Does a registration need a network provider's countersignature?
     pub registration_needs_network_provider: bool,

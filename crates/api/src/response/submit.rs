@@ -2,19 +2,20 @@
 
 use ledger::{Outcome, SubmitError};
 use primitives::identifier::TransactionId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::receipt;
 
 /// The answers to a list of submissions, in its order.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Results {
     /// One for each submission.
     pub results: Vec<SubmitResult>,
 }
 
 /// The answer to one submission.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SubmitResult {
     /// The transaction.
     pub transaction_id: String,

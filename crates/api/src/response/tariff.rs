@@ -6,13 +6,14 @@ use contracts::tariff::{
     ExportRule, FrequencyCurve, PriceRule, Tariff, TariffTerms, TariffVersion,
 };
 use primitives::identifier::TariffId;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Period;
 
 /// A tariff in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TariffEntry {
     /// Its id.
     pub tariff: String,
@@ -42,7 +43,7 @@ impl TariffEntry {
 }
 
 /// A tariff with its versions.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TariffDetail {
     /// Its id.
     pub tariff: String,
@@ -55,7 +56,7 @@ pub struct TariffDetail {
 }
 
 /// A version of a tariff.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct VersionEntry {
     /// Counts from 1.
     pub version: u16,

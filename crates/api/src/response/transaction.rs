@@ -1,12 +1,13 @@
 //! A transaction with its receipt.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::event::EventEntry;
 
 /// A transaction, decoded for display, and what became of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TransactionDetail {
     /// Its id.
     pub transaction_id: String,
@@ -49,7 +50,7 @@ pub struct TransactionDetail {
 }
 
 /// What became of a transaction.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ReceiptEntry {
     /// 0 when it acted, else the number of the rule that it broke.
     pub code: u16,

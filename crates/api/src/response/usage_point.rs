@@ -5,12 +5,13 @@ use contracts::billing::BillingAccount;
 use contracts::registry::UsagePoint;
 use contracts::tariff::TariffAssignments;
 use primitives::identifier::UsagePointId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Period;
 
 /// A usage point in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct UsagePointEntry {
     /// Its id.
     pub usage_point: String,
@@ -47,7 +48,7 @@ impl UsagePointEntry {
 }
 
 /// A usage point.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct UsagePointDetail {
     /// The usage point.
     #[serde(flatten)]
@@ -71,7 +72,7 @@ pub struct UsagePointDetail {
 }
 
 /// A tariff from a period on.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct AssignmentEntry {
     /// The first period it holds in.
     pub first_period: Period,

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::metrics;
 use crate::problem::Problem;
 use crate::request::Ask;
 
-#[derive(Serialize)]
-struct Health {
+/// The node answers.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Health {
+    /// `ok`.
     status: &'static str,
+    /// The newest block.
     height: String,
 }
 

@@ -7,6 +7,7 @@ mod frequency;
 mod genesis;
 mod health;
 mod keys;
+mod openapi;
 mod pages;
 mod parties;
 mod readings;
@@ -18,6 +19,12 @@ mod transactions;
 mod usage_points;
 
 pub use transactions::{MAX_SUBMISSIONS, MAX_SUBMISSIONS_BYTES, SUBMISSION_TYPE, SUBMISSIONS_TYPE};
+
+/// The types of answers that belong to one handler alone.
+pub(crate) mod documented {
+    pub(crate) use super::health::Health;
+    pub(crate) use super::sessions::{Login, NonceAnswer, SessionAnswer};
+}
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -140,6 +147,7 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/tariffs/{tariff}", tariffs::one),
         write("post", "/v1/session", login),
         read("/v1/session/nonce", sessions::nonce),
+        read("/v1/openapi.json", openapi::json),
     ]
 }
 
@@ -151,6 +159,7 @@ fn readable_pages() -> Vec<Endpoint> {
         read("/blocks", pages::blocks),
         read("/blocks/{height}", pages::block),
         read("/transactions/{transaction}", pages::transaction),
+        read("/api", openapi::page),
     ]
 }
 

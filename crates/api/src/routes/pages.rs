@@ -26,7 +26,7 @@ const NEWEST_BLOCKS: usize = 10;
 const DAYS_BACK: i32 = 7;
 
 /// Answers with a page.
-async fn respond(
+pub(super) async fn respond(
     ask: Ask,
     work: impl FnOnce(&Read, Status) -> Result<String, Problem> + Send + 'static,
 ) -> Result<Response, Problem> {

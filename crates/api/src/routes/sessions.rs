@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use primitives::key::verify;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Shared;
@@ -20,8 +21,9 @@ use crate::session::{Claim, NONCE_LIFE, SESSION_LIFE, Session};
 /// The largest login.
 pub(crate) const MAX_LOGIN_BYTES: usize = 4_096;
 
-#[derive(Serialize)]
-struct NonceAnswer {
+/// A nonce to sign.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct NonceAnswer {
     /// 32 bytes, base64url.
     nonce: String,
     expires_in_seconds: u64,
@@ -44,22 +46,33 @@ pub(crate) async fn nonce(ask: Ask) -> Result<Response, Problem> {
     .await
 }
 
-#[derive(Deserialize)]
+/// A login: who, for which node and ledger, and the signature that shows it.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Login {
+pub(crate) struct Login {
+    /// The party that wants to read.
     party: String,
+    /// One of its keys: kind and 32 bytes.
     key: String,
+    /// The node's nonce.
     nonce: String,
+    /// One of the node's hosts.
     host: String,
+    /// The ledger.
     ledger_id: String,
+    /// Over the 32 bytes that `docs/format.md` describes under "Session".
     signature: String,
 }
 
-#[derive(Serialize)]
-struct SessionAnswer {
+/// An open session.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SessionAnswer {
+    /// To be sent as `Authorization: Bearer`.
     token: String,
     expires_in_seconds: u64,
+    /// Who reads.
     party: String,
+    /// The key that opened it.
     key_address: String,
 }
 

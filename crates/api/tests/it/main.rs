@@ -3,6 +3,7 @@
 mod garbage;
 mod kit;
 mod metrics;
+mod openapi;
 mod pages;
 mod reading;
 mod serving;

@@ -1,0 +1,100 @@
+//! Every parameter of an address or query, once.
+
+use serde_json::{Map, Value, json};
+
+/// Where a parameter stands and what it takes.
+struct Parameter {
+    name: &'static str,
+    place: &'static str,
+    form: Form,
+    description: &'static str,
+}
+
+/// The form of a value.
+enum Form {
+    /// Lower-case hexadecimal of so many digits.
+    Hex(u8),
+    /// A number without a sign, below 2⁶⁴.
+    Number,
+    /// `limit`.
+    Limit,
+    /// `2016-06-01`.
+    Day,
+    /// What the list gave as `next`, or a text.
+    Text,
+}
+
+const fn path(name: &'static str, form: Form, description: &'static str) -> Parameter {
+    Parameter { name, place: "path", form, description }
+}
+
+const fn query(name: &'static str, form: Form, description: &'static str) -> Parameter {
+    Parameter { name, place: "query", form, description }
+}
+
+const PARAMETERS: &[Parameter] = &[
+    path("transaction", Form::Hex(64), "The id of a transaction."),
+    path("height", Form::Number, "The height of a block."),
+    path("key_address", Form::Hex(64), "The address of a key: its hash."),
+    path("party", Form::Hex(64), "The id of a party."),
+    path("usage_point", Form::Hex(32), "The id of a usage point."),
+    path("bill", Form::Hex(32), "The id of a bill."),
+    path("tariff", Form::Hex(32), "The id of a tariff."),
+    query("after", Form::Text, "Where the page begins: `next` of the page before."),
+    query("bills_after", Form::Text, "Where the list of bills begins."),
+    query("before", Form::Number, "Blocks below this height."),
+    query("limit", Form::Limit, "Items of the page."),
+    query("day", Form::Day, "A local day of the grid's zone; by default the running one."),
+    query(
+        "at_least",
+        Form::Number,
+        "Waits up to 5 seconds until the node has reached this height.",
+    ),
+];
+
+/// A reference to a parameter by the name of its component.
+pub(super) fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/parameters/{name}") })
+}
+
+/// Path and query may use the same word: then the query's component bears a prefix.
+fn component(parameter: &Parameter) -> String {
+    let is_double = parameter.place == "query"
+        && PARAMETERS.iter().any(|it| it.place == "path" && it.name == parameter.name);
+    if is_double { format!("of_{}", parameter.name) } else { parameter.name.to_owned() }
+}
+
+/// All parameters, as components.
+pub(super) fn all() -> Value {
+    let all: Map<String, Value> = PARAMETERS
+        .iter()
+        .map(|parameter| {
+            let described = json!({
+                "name": parameter.name,
+                "in": parameter.place,
+                "required": parameter.place == "path",
+                "description": parameter.description,
+                "schema": schema(&parameter.form),
+            });
+            (component(parameter), described)
+        })
+        .collect();
+    Value::Object(all)
+}
+
+fn schema(form: &Form) -> Value {
+    match form {
+        Form::Hex(digits) => {
+            json!({ "type": "string", "pattern": format!("^[0-9a-f]{{{digits}}}$") })
+        }
+        Form::Number => json!({ "type": "integer", "format": "uint64", "minimum": 0 }),
+        Form::Limit => json!({
+            "type": "integer",
+            "minimum": 1,
+            "maximum": crate::request::MAX_LIMIT,
+            "default": crate::request::DEFAULT_LIMIT,
+        }),
+        Form::Day => json!({ "type": "string", "format": "date" }),
+        Form::Text => json!({ "type": "string" }),
+    }
+}
