@@ -35,7 +35,9 @@ pub(crate) struct Operation {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct WriteBatch {
-    operations: Vec<Operation>,
+    /// By keyspace: rows of one keyspace mostly come in the order of their keys, so sorting each
+    /// alone finds long runs.
+    spaces: [Vec<Operation>; Keyspace::ALL.len()],
 }
 
 impl WriteBatch {
@@ -67,13 +69,13 @@ impl WriteBatch {
     /// How many writes were added, repeated keys included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.operations.len()
+        self.spaces.iter().map(Vec::len).sum()
     }
 
     /// Whether the batch writes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.operations.is_empty()
+        self.spaces.iter().all(Vec::is_empty)
     }
 
     fn push(&mut self, space: Keyspace, key: Vec<u8>, value: Option<Vec<u8>>) {
@@ -81,7 +83,7 @@ impl WriteBatch {
             (1..=KEY_BYTES_MAX).contains(&key.len()),
             "keys are built by us from parts of fixed length"
         );
-        self.operations.push(Operation { space, key, value });
+        self.spaces[space.position()].push(Operation { space, key, value });
     }
 
     /// The writes in the order of keyspace and key, each key once, with the last value it got.
@@ -89,17 +91,20 @@ impl WriteBatch {
     /// Engines give all rows of a commit one sequence number and would otherwise be free to keep
     /// either of two writes of a key; in order, the rows are also cheaper to insert.
     pub(crate) fn into_operations(self) -> Vec<Operation> {
-        let mut operations = self.operations;
-        // The sort is stable: writes of one key keep their order, so the last of a run wins.
-        operations.sort_by(|a, b| (a.space, &a.key).cmp(&(b.space, &b.key)));
-        operations.dedup_by(|later, kept| {
-            let same = later.space == kept.space && later.key == kept.key;
-            if same {
-                kept.value = later.value.take();
-            }
-            same
-        });
-        operations
+        let mut all = Vec::with_capacity(self.len());
+        for mut operations in self.spaces {
+            // The sort is stable: writes of one key keep their order, so the last of a run wins.
+            operations.sort_by(|a, b| a.key.cmp(&b.key));
+            operations.dedup_by(|later, kept| {
+                let same = later.key == kept.key;
+                if same {
+                    kept.value = later.value.take();
+                }
+                same
+            });
+            all.append(&mut operations);
+        }
+        all
     }
 }
 
