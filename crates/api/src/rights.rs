@@ -185,6 +185,7 @@ impl Viewer {
             | Body::DeleteFrequency(_)
             | Body::SealFrequencyDay(_)
             | Body::PublishTariff(_)
+            | Body::AmendTariff(_)
             | Body::SetBackingLimit(_)
             | Body::AdvanceClock(_) => true,
             Body::GrantRole(body) => self.is(body.party),
@@ -266,9 +267,9 @@ impl Viewer {
                 self.sees_usage_point_id(state, *usage_point)
             }
             Event::BillIssued(issued) => self.sees_usage_point_id(state, issued.usage_point),
-            Event::BillPaid { bill, .. } | Event::BillPaidOut { bill, .. } => {
-                self.sees_bill(state, *bill)
-            }
+            Event::BillPaid { bill, .. }
+            | Event::BillPaidOut { bill, .. }
+            | Event::CreditNoteIssued { bill, .. } => self.sees_bill(state, *bill),
             Event::Posted { debit, credit, .. } => {
                 self.sees_account(debit) || self.sees_account(credit)
             }

@@ -280,4 +280,16 @@ events! {
         /// The time that the next block carries at least.
         to: Timestamp
     }
+    /// A bill was taken back whole, since a reading, frequency or tariff behind it was amended; the
+    /// bill that replaces it follows.
+    CreditNoteIssued {
+        /// The bill that was taken back.
+        bill: BillId,
+        /// The credit: the bill's total, negative when the customer was owed.
+        amount: MicroCurrency,
+        /// What had been paid for it and is credit of the usage point from now on.
+        released: MicroCurrency,
+        /// The bill in its place.
+        replaced_by: BillId
+    }
 }

@@ -21,6 +21,8 @@
 //! | `g` | usage point | `TariffAssignments` |
 //! | `b` | bill | `Bill` |
 //! | `c` | bill | `BillState` |
+//! | `h` | bill | `BillSources` |
+//! | `m` | bill | `CreditNote` |
 //! | `o` | usage point, bill number | bill id, while something is open |
 //! | `e` | usage point | `BillingAccount` |
 //! | `a` | party, account kind, counterparty | balance |
@@ -198,6 +200,18 @@ pub fn bills() -> Vec<u8> {
 #[must_use]
 pub fn bill_state(id: &BillId) -> Vec<u8> {
     key(b'c', &[id.as_bytes()])
+}
+
+/// What a bill was computed from.
+#[must_use]
+pub fn bill_sources(id: &BillId) -> Vec<u8> {
+    key(b'h', &[id.as_bytes()])
+}
+
+/// The credit note over a bill.
+#[must_use]
+pub fn credit_note(id: &BillId) -> Vec<u8> {
+    key(b'm', &[id.as_bytes()])
 }
 
 /// An open bill of a usage point; they sort oldest first.

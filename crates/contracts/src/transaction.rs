@@ -24,7 +24,7 @@ use crate::registry::{
 };
 use crate::rejection::{Malformed, Rejection};
 use crate::state::State;
-use crate::tariff::{AssignTariff, PublishTariff};
+use crate::tariff::{AmendTariff, AssignTariff, PublishTariff};
 
 /// Who may send a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,6 +206,7 @@ transactions! {
     tariff {
         301 PublishTariff,
         302 AssignTariff,
+        303 AmendTariff,
     }
     billing {
         401 ChargeSlots,

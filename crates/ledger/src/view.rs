@@ -227,7 +227,7 @@ impl View {
     /// block's execution yet.
     ///
     /// # Errors
-    /// [`LedgerError::Unprovable`] when what it was computed from was erased or replaced, else
+    /// [`LedgerError::Unprovable`] when what it was computed from was erased, else
     /// [`LedgerError`] when the store fails.
     pub fn bill_proof(&self, bill: BillId) -> Result<Option<BillProof>, LedgerError> {
         let Ok(state) = self.read(|state| state.bill_state(bill))? else { return Ok(None) };
@@ -241,14 +241,7 @@ impl View {
             return Ok(None);
         };
         let rules = self.rules();
-        let proof = self.read(|state| {
-            let original = |period| {
-                let (day, slot) = rules.slot_of(period).ok()?;
-                let day = state.frequency_day(day);
-                day.corrections.iter().find(|c| c.slot == slot)?.original
-            };
-            BillProof::collect(rules, state, bill, event, &original)
-        })?;
+        let proof = self.read(|state| BillProof::collect(rules, state, bill, event))?;
         Ok(Some(proof?))
     }
 

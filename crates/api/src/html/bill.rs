@@ -24,6 +24,10 @@ pub fn bill(status: &Status, bill: &BillDetail) -> String {
         rows.push(("Issued by", link(format!("/transactions/{id}"), &short(id))));
     }
     rows.push(("In block", link(format!("/blocks/{}", bill.height), &text(&bill.height))));
+    let bill_link = |id: &String| link(format!("/bills/{id}"), &short(id));
+    rows.extend(entry.replaces.as_ref().map(|id| ("Replaces", bill_link(id))));
+    rows.extend(entry.replaced_by.as_ref().map(|id| ("Replaced by", bill_link(id))));
+    rows.extend(entry.stale_since.as_ref().map(|time| ("Stale since", text(time))));
     rows.push(("Customer", short(&bill.customer)));
     rows.push(("Biller", short(&bill.biller)));
     rows.push(("Hash", code(&bill.bill_hash)));

@@ -2,6 +2,7 @@
 
 use contracts::billing::{Bill, BillLine, BillState, LineKind};
 use primitives::identifier::BillId;
+use primitives::units::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -24,6 +25,15 @@ pub struct BillEntry {
     pub revision: u32,
     /// When it was issued.
     pub issued_at: String,
+    /// The bill that this one replaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+    /// The bill in its place, since a credit note took it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<String>,
+    /// When a reading, frequency or tariff behind it was amended; the biller may issue it anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<String>,
     /// Total and payments.
     #[serde(flatten)]
     pub amounts: Option<BillAmounts>,
@@ -41,14 +51,20 @@ pub struct BillAmounts {
     pub paid_micro: String,
     /// Still open: above zero to be paid by the customer, below zero to be paid out to it.
     pub open_micro: String,
-    /// `open` or `paid`.
+    /// `open`, `paid` or `replaced`.
     pub status: &'static str,
 }
 
 impl BillEntry {
     /// A bill; `seen` = the reader may see its values.
     #[must_use]
-    pub fn new(id: BillId, bill: &Bill, state: &BillState, seen: bool) -> Self {
+    pub fn new(
+        id: BillId,
+        bill: &Bill,
+        state: &BillState,
+        stale_since: Option<Timestamp>,
+        seen: bool,
+    ) -> Self {
         let days = bill.period.days().ok();
         Self {
             bill: id.to_string(),
@@ -59,14 +75,26 @@ impl BillEntry {
             last_day: days.map(|(_, last)| last.to_string()),
             revision: bill.revision,
             issued_at: bill.issued_at.to_string(),
+            replaces: bill.replaces().map(|bill| bill.to_string()),
+            replaced_by: state.replaced_by.map(|bill| bill.to_string()),
+            stale_since: stale_since.map(|time| time.to_string()),
             amounts: seen.then(|| BillAmounts {
                 total_micro: bill.total.get().to_string(),
                 paid_micro: state.paid.get().to_string(),
                 open_micro: state.open.get().to_string(),
-                status: if state.open.get() == 0 { "paid" } else { "open" },
+                status: status(state),
             }),
             withheld: !seen,
         }
+    }
+}
+
+/// The word for what became of a bill.
+const fn status(state: &BillState) -> &'static str {
+    match (state.replaced_by, state.open.get()) {
+        (Some(_), _) => "replaced",
+        (None, 0) => "paid",
+        (None, _) => "open",
     }
 }
 

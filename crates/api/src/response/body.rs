@@ -55,6 +55,11 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         Body::SealFrequencyDay(it) => pairs([("day", &it.day), ("day_root", &it.day_root)]),
         Body::PublishTariff(it) => publish_tariff(it, rules),
         Body::AssignTariff(it) => assign_tariff(it, rules),
+        Body::AmendTariff(it) => json!({
+            "tariff": it.tariff.to_string(),
+            "first_period": period(it.first_period, rules),
+            "terms": tariff::terms(&it.terms),
+        }),
         Body::ChargeSlots(it) => charge_slots(it, rules),
         Body::WithdrawSlotCharge(it) => json!({
             "usage_point": it.usage_point.to_string(), "period": period(it.period, rules),

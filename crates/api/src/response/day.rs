@@ -127,7 +127,7 @@ impl ReadingsDay {
                 },
             }),
             corrections: corrections.collect(),
-            billed: metered.billed,
+            billed: metered.billed.is_some(),
             erased: false,
             total: None,
             slots: None,

@@ -74,6 +74,9 @@ fn open(event: &Event, rules: &Rules) -> Value {
             "code_name": receipt::name(*code),
         }),
         Event::BillPaid { bill, .. } | Event::BillPaidOut { bill, .. } => pairs([("bill", bill)]),
+        Event::CreditNoteIssued { bill, replaced_by, .. } => {
+            pairs([("bill", bill), ("replaced_by", replaced_by)])
+        }
         Event::Posted { debit, credit, .. } => {
             json!({ "debit": account(debit), "credit": account(credit) })
         }
@@ -160,6 +163,9 @@ fn values(event: &Event) -> Option<Value> {
         Event::BillIssued(issued) => pairs([("total_micro", &issued.total.get())]),
         Event::BillPaid { amount, open, .. } => {
             pairs([("amount_micro", &amount.get()), ("open_micro", &open.get())])
+        }
+        Event::CreditNoteIssued { amount, released, .. } => {
+            pairs([("amount_micro", &amount.get()), ("released_micro", &released.get())])
         }
         Event::CreditChanged { credit, .. } => pairs([("credit_micro", &credit.get())]),
         Event::BillPaidOut { amount, .. } | Event::Posted { amount, .. } => {

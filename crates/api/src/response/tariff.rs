@@ -31,13 +31,13 @@ impl TariffEntry {
     /// A tariff in a list.
     #[must_use]
     pub fn new(id: TariffId, tariff: &Tariff, rules: &Rules) -> Self {
-        let first = tariff.first_periods.first();
+        let first = tariff.versions.first();
         Self {
             tariff: id.to_string(),
             name: tariff.name.to_string(),
             publisher: tariff.publisher.to_string(),
-            versions: tariff.first_periods.len(),
-            first_period: first.map(|period| Period::new(rules.calendar(), *period)),
+            versions: usize::from(tariff.last_version()),
+            first_period: first.map(|it| Period::new(rules.calendar(), it.first_period)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use contracts::billing::{Bill, BillState};
+use contracts::billing::{Bill, BillState, stale_since};
 use primitives::identifier::{BillId, UsagePointId};
 use tokio::time::timeout;
 
@@ -33,7 +33,7 @@ pub(super) fn page(
     let mut items = Vec::new();
     for id in read.view.bills_of(usage_point, after, limit + 1)? {
         let (bill, state) = bill(read, id)?;
-        items.push(BillEntry::new(id, &bill, &state, seen));
+        items.push(entry(read, id, &bill, &state, seen)?);
     }
     Ok(Page::cut(items, limit, |entry: &BillEntry| entry.number.to_string()))
 }
@@ -49,8 +49,22 @@ pub(super) fn load(read: &Read, id: BillId) -> Result<BillDetail, Problem> {
     let (bill, state) = bill(read, id)?;
     let (_, seen) = find(read, bill.usage_point)?;
     let transaction = read.view.transaction(state.position)?.map(|it| it.id().to_string());
-    let entry = BillEntry::new(id, &bill, &state, seen);
+    let entry = entry(read, id, &bill, &state, seen)?;
     Ok(BillDetail::new(entry, &bill, &state, transaction))
+}
+
+/// A bill in a list, with the time since when it is stale.
+pub(super) fn entry(
+    read: &Read,
+    id: BillId,
+    bill: &Bill,
+    state: &BillState,
+    seen: bool,
+) -> Result<BillEntry, Problem> {
+    let rules = read.rules();
+    let stale = read.state(|state| stale_since(rules, state, bill))?.map_err(Problem::internal)?;
+    let header = stale.map(|position| read.view.header(position.height)).transpose()?.flatten();
+    Ok(BillEntry::new(id, bill, state, header.map(|header| header.time), seen))
 }
 
 fn bill(read: &Read, id: BillId) -> Result<(Bill, BillState), Problem> {

@@ -102,7 +102,7 @@ fn bills_page(read: &Read, after: Option<BillId>) -> Result<Page<BillEntry>, Pro
         };
         let (state, seen): (Result<BillState, _>, bool) = read.state(look)?;
         let state = state.map_err(Problem::internal)?;
-        items.push(BillEntry::new(id, &bill, &state, seen));
+        items.push(bills::entry(read, id, &bill, &state, seen)?);
     }
     Ok(Page::cut(items, ROWS, |entry| entry.bill.clone()))
 }

@@ -34,8 +34,8 @@ pub(crate) async fn one(ask: Ask) -> Result<Response, Problem> {
     ask.read(move |read| {
         let unknown = |_| Problem::not_found("tariff");
         let tariff = read.state(|state| state.tariff(id))?.map_err(unknown)?;
-        let mut versions = Vec::with_capacity(tariff.first_periods.len());
-        for version in (1_u16..).take(tariff.first_periods.len()) {
+        let mut versions = Vec::with_capacity(usize::from(tariff.last_version()));
+        for version in 1..=tariff.last_version() {
             let version = read.state(|state| state.tariff_version(id, version))?;
             versions.push(VersionEntry::new(&version.map_err(unknown)?, read.rules()));
         }

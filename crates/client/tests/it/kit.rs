@@ -120,8 +120,6 @@ pub struct Ledger {
     signers: BTreeMap<&'static str, Signer>,
     pub home: UsagePointId,
     pub far_home: UsagePointId,
-    /// The frequency that a day's seal holds, by period.
-    sealed_frequencies: BTreeMap<SettlementPeriod, MilliHertz>,
     seals: u32,
     registers: Registers,
 }
@@ -137,7 +135,6 @@ impl Ledger {
             signers: BTreeMap::new(),
             home: UsagePointId::default(),
             far_home: UsagePointId::default(),
-            sealed_frequencies: BTreeMap::new(),
             seals: 0,
             registers: Registers { import: WattHours::new(7), export: WattHours::ZERO },
         };
@@ -274,9 +271,6 @@ impl Ledger {
         let rules = self.rules.clone();
         let seal = self.signer("grid").seal_frequency_day(&rules, day, &frequencies).unwrap();
         self.order(&seal);
-        for (slot, value) in (0..).zip(frequencies) {
-            self.sealed_frequencies.insert(self.period(day, slot), value);
-        }
         self.seal_by_meter(day);
         let readings: Vec<_> = (0..96).map(|slot| reading(day, slot + 11)).collect();
         let seed = derived_seed(&[6; 32], self.far_home, day);
@@ -335,9 +329,7 @@ impl Ledger {
     }
 
     pub fn proof(&self, bill: BillId) -> Result<BillProof, CollectError> {
-        let sealed = |period| self.sealed_frequencies.get(&period).copied();
-        let event = self.event_proof(bill);
-        BillProof::collect(&self.rules, &self.state, bill, event, &sealed)
+        BillProof::collect(&self.rules, &self.state, bill, self.event_proof(bill))
     }
 
     /// The way from the event of a bill to a header two blocks after the newest.

@@ -2,7 +2,7 @@
 
 use client::proof_file::{ProofFile, ProofFileError};
 use client::verify::{TrustAnchor, VerifyError, verify};
-use contracts::billing::bill_proof::{BillProof, BillProofError, CollectError, verify_bill_proof};
+use contracts::billing::bill_proof::{BillProof, BillProofError, verify_bill_proof};
 use primitives::calendar::BillingPeriod;
 use primitives::codec::{decode, encode};
 use primitives::header::{Certificate, ValidatorSet};
@@ -381,9 +381,20 @@ fn corrections_after_the_bill_leave_its_proof_alone() {
     let later = ledger.proof(bill).unwrap();
     assert_eq!((&later.days, &later.frequency_days), (&proof.days, &proof.frequency_days));
     assert!(verify(&TrustAnchor::Nothing, text(&later).as_bytes()).is_ok());
-    // The same slot again: the state has only the newest correction, and says so.
+    // The same slots again, and a new bill: each of the two is proven by its own values.
     ledger.correct_reading(day(1), 5, 3);
-    assert_eq!(ledger.proof(bill), Err(CollectError::Replaced { what: "readings" }));
+    ledger.correct_frequency(day(1), 6, 50_003);
+    ledger.correct_frequency(day(1), 10, 50_004);
+    let again = ledger.bill(ledger.home, one_day());
+    assert_eq!(again, bill, "the period's first bill; the second revision follows");
+    let second = contracts::billing::bill_id(ledger.home, one_day(), 2);
+    let former = ledger.proof(bill).unwrap();
+    assert_eq!((&former.days, &former.frequency_days), (&proof.days, &proof.frequency_days));
+    let new = ledger.proof(second).unwrap();
+    assert_eq!(new.days[0].readings[5].import_wh.get(), 3);
+    for proof in [former, new] {
+        assert!(verify(&TrustAnchor::Nothing, text(&proof).as_bytes()).is_ok());
+    }
 }
 
 #[test]

@@ -68,6 +68,22 @@ pub fn pay(
     owe(state, payee, payer, amount)
 }
 
+/// `collector` steps between `debtor` and `creditor`: what the one owes the other it owes to the
+/// collector, which owes it on.
+///
+/// # Errors
+/// [`Rejection::AmountOutOfRange`].
+pub fn interpose(
+    state: &mut dyn State,
+    (debtor, creditor): (PartyId, PartyId),
+    collector: PartyId,
+    amount: MicroCurrency,
+) -> Result<(), Rejection> {
+    owe(state, creditor, debtor, amount)?;
+    owe(state, debtor, collector, amount)?;
+    owe(state, collector, creditor, amount)
+}
+
 /// A balance of zero leaves no trace in the state.
 fn put_balance(state: &mut dyn State, account: &Account, balance: MicroCurrency) {
     let key = state_key::balance(account);

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::calendar::{BillingPeriod, LocalDay, SettlementPeriod};
 use primitives::codec::Bounded;
-use primitives::identifier::UsagePointId;
+use primitives::identifier::{PartyId, UsagePointId};
 use primitives::units::MicroCurrency;
 
+use super::amendment::{paid_out_too_much, take_back};
 use super::bill_calculation::{
     BillInputs, CalculationError, DayInput, TariffSegment, calculate, no_allocation, tariff_hash,
 };
-use super::{Bill, BillIssued, BillState, LineKind};
+use super::bill_proof::issued_event;
+use super::{Bill, BillSources, BillState, LineKind};
 use crate::account::posting;
 use crate::event::Event;
 use crate::execute::Context;
@@ -31,7 +33,9 @@ pub const MAX_BILLED_DAYS: u64 = 31_000;
 /// Issues a bill over a billing period for one usage point, or for many in bulk.
 ///
 /// Every day of the period must have ended and be sealed, its frequencies too where a price needs
-/// them. With one usage point, the first broken rule refuses the transaction; in bulk, a usage point
+/// them. Over a period that is billed already and whose readings, frequencies or tariff were amended
+/// since, it writes a credit note for the bill in force and a new one with the next revision; over
+/// one that is up to date it does nothing (`AlreadyRecorded`). With one usage point, the first broken rule refuses the transaction; in bulk, a usage point
 /// that cannot be billed gets a `BillRefused` event with the code and the others their bills.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct IssueBill {
@@ -64,7 +68,8 @@ impl Transaction for IssueBill {
         let mut run = Run { context, period: self.period, frequencies: BTreeMap::new() };
         for id in self.usage_points.iter() {
             match run.prepare(state, *id) {
-                Ok(bill) => issue(context, state, &bill)?,
+                Ok(Prepared::New(draft)) => issue(context, state, &draft)?,
+                Ok(Prepared::AlreadyRecorded) => state.emit(Event::AlreadyRecorded {}),
                 Err(rejection) if self.usage_points.len() == 1 => return Err(rejection),
                 Err(rejection) => state.emit(Event::BillRefused {
                     usage_point: *id,
@@ -77,6 +82,30 @@ impl Transaction for IssueBill {
     }
 }
 
+/// What the run makes of one usage point.
+enum Prepared {
+    /// The bill in force says it all.
+    AlreadyRecorded,
+    /// A bill to be issued.
+    New(Box<Draft>),
+}
+
+/// A bill to be issued, and what it was computed from.
+struct Draft {
+    bill: Bill,
+    sources: BillSources,
+}
+
+/// What a bill over the period would be computed from, without any value: enough to tell whether the
+/// bill in force is stale.
+struct Basis {
+    segments: Vec<TariffSegment>,
+    needs_frequency: bool,
+    readings: Vec<DayCommitment>,
+    frequencies: Vec<DayCommitment>,
+    sources: BillSources,
+}
+
 /// One transaction's work; the frequencies of a day are read once for all usage points.
 struct Run<'a> {
     context: &'a Context<'a>,
@@ -86,53 +115,90 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Every rule, then the bill; writes nothing.
-    fn prepare(&mut self, state: &dyn State, id: UsagePointId) -> Result<Bill, Rejection> {
-        let rules = self.context.rules;
+    fn prepare(&mut self, state: &dyn State, id: UsagePointId) -> Result<Prepared, Rejection> {
         let usage_point = state.usage_point(id)?;
         if usage_point.biller != self.context.party()? {
             return Err(Rejection::NotTheBiller);
         }
-        let (first, last) = period_days(&self.period);
-        require_day_ended(self.context, last)?;
-        let segments = tariff_segments(rules, state, id, first, last)?;
+        require_day_ended(self.context, period_days(&self.period).1)?;
+        let in_force = self.bill_in_force(state, id)?;
+        let basis = self.basis(state, id)?;
+        if let Some(bill) = &in_force
+            && bill.readings_root == DayCommitment::root(&basis.readings)
+            && bill.frequency_root == DayCommitment::root(&basis.frequencies)
+            && bill.tariff_hash == tariff_hash(&basis.segments)
+        {
+            return Ok(Prepared::AlreadyRecorded);
+        }
+        let bill = self.bill(state, (id, &usage_point), &basis, in_force.as_ref())?;
+        Ok(Prepared::New(Box::new(Draft { bill, sources: basis.sources })))
+    }
+
+    /// The bill that the days of the period are part of; all of them are, or none.
+    fn bill_in_force(
+        &self,
+        state: &dyn State,
+        id: UsagePointId,
+    ) -> Result<Option<Bill>, Rejection> {
+        let (first, _) = period_days(&self.period);
+        let bill = state.metered_day(id, first).billed.map(|bill| state.bill(bill)).transpose()?;
+        // Rule: what is billed by another period stays billed by it.
+        let same = bill.filter(|bill| bill.period == self.period);
+        let wanted = same.as_ref().map(Bill::id);
+        for day in days_of(&self.period) {
+            if state.metered_day(id, day).billed != wanted {
+                return Err(Rejection::DayAlreadyBilled { day: number(day) });
+            }
+        }
+        Ok(same)
+    }
+
+    fn basis(&mut self, state: &dyn State, id: UsagePointId) -> Result<Basis, Rejection> {
+        let segments = tariff_segments(self.context.rules, state, id, period_days(&self.period))?;
         let needs_frequency =
             segments.iter().any(|segment| segment.version.terms.needs_frequency());
-        let mut inputs = BillInputs { segments, days: Vec::new() };
         let (mut readings, mut frequencies) = (Vec::new(), Vec::new());
-        for day in first.get()..=last.get() {
-            let day = LocalDay::new(day).expect("between two days of a billing period");
-            let loaded = DayReadings::load(rules, state, id, day)?;
-            readings.push(sealed_and_unbilled(&loaded, id, day)?);
-            let slots = loaded.slots.into_iter().flatten().collect();
-            let mut input = DayInput { day, readings: slots, frequencies: Vec::new() };
+        let mut sources = BillSources::default();
+        sources.note_segments(&segments)?;
+        for day in days_of(&self.period) {
+            let metered_day = state.metered_day(id, day);
+            let sealed = metered_day.commitment(id, day);
+            readings.push(sealed.ok_or(Rejection::DayNotSealed { day: number(day) })?);
+            sources.note_readings(&metered_day);
             if needs_frequency {
                 let frequency_day =
                     self.frequencies.entry(day).or_insert_with(|| state.frequency_day(day));
                 frequencies.push(frequency_commitment(frequency_day, day)?);
-                input.frequencies = frequency_day.slots.to_vec();
+                sources.note_frequencies(frequency_day);
             }
-            inputs.days.push(input);
         }
-        self.bill(state, (id, &usage_point), &inputs, &readings, &frequencies)
+        Ok(Basis { segments, needs_frequency, readings, frequencies, sources })
     }
 
     fn bill(
         &self,
         state: &dyn State,
         (id, usage_point): (UsagePointId, &UsagePoint),
-        inputs: &BillInputs,
-        readings: &[DayCommitment],
-        frequencies: &[DayCommitment],
+        basis: &Basis,
+        replaced: Option<&Bill>,
     ) -> Result<Bill, Rejection> {
         let rules = self.context.rules;
+        let mut inputs = BillInputs { segments: basis.segments.clone(), days: Vec::new() };
+        for day in days_of(&self.period) {
+            let loaded = DayReadings::load(rules, state, id, day)?;
+            let readings = loaded.slots.into_iter().flatten().collect();
+            let known = self.frequencies.get(&day).filter(|_| basis.needs_frequency);
+            let frequencies = known.map(|it| it.slots.to_vec()).unwrap_or_default();
+            inputs.days.push(DayInput { day, readings, frequencies });
+        }
         let calculation =
-            calculate(rules.calendar(), inputs, rules.minor_unit_micro(), &no_allocation)
+            calculate(rules.calendar(), &inputs, rules.minor_unit_micro(), &no_allocation)
                 .map_err(rejection)?;
         Ok(Bill {
             usage_point: id,
             number: state.billing_account(id).bills + 1,
             period: self.period,
-            revision: 1,
+            revision: replaced.map_or(0, |bill| bill.revision) + 1,
             customer: usage_point.customer,
             biller: usage_point.biller,
             export_payer: state.station(usage_point.station)?.grid_operator,
@@ -143,8 +209,8 @@ impl Run<'_> {
             lines: Bounded::try_from(calculation.lines)
                 .map_err(|_| Rejection::TooMuchWork { bound: super::MAX_LINES as u64 })?,
             total: calculation.total,
-            readings_root: DayCommitment::root(readings),
-            frequency_root: DayCommitment::root(frequencies),
+            readings_root: DayCommitment::root(&basis.readings),
+            frequency_root: DayCommitment::root(&basis.frequencies),
             tariff_hash: tariff_hash(&inputs.segments),
             issued_at: self.context.time,
         })
@@ -153,6 +219,16 @@ impl Run<'_> {
 
 fn period_days(period: &BillingPeriod) -> (LocalDay, LocalDay) {
     period.days().expect("checked before the bill was ordered")
+}
+
+fn days_of(period: &BillingPeriod) -> impl Iterator<Item = LocalDay> + use<> {
+    let (first, last) = period_days(period);
+    (first.get()..=last.get())
+        .map(|day| LocalDay::new(day).expect("between two days of a billing period"))
+}
+
+fn number(day: LocalDay) -> u64 {
+    u64::from(day.get().unsigned_abs())
 }
 
 fn rejection(error: CalculationError) -> Rejection {
@@ -169,27 +245,12 @@ fn rejection(error: CalculationError) -> Rejection {
     }
 }
 
-/// The day must be sealed and not part of another bill.
-fn sealed_and_unbilled(
-    loaded: &DayReadings,
-    id: UsagePointId,
-    day: LocalDay,
-) -> Result<DayCommitment, Rejection> {
-    let number = u64::from(day.get().unsigned_abs());
-    if loaded.metered_day.billed {
-        return Err(Rejection::DayAlreadyBilled { day: number });
-    }
-    loaded.commitment(id, day).ok_or(Rejection::DayNotSealed { day: number })
-}
-
 fn frequency_commitment(
     frequency_day: &FrequencyDay,
     day: LocalDay,
 ) -> Result<DayCommitment, Rejection> {
-    let seal = frequency_day
-        .seal
-        .as_ref()
-        .ok_or(Rejection::FrequencyDayNotSealed { day: u64::from(day.get().unsigned_abs()) })?;
+    let seal =
+        frequency_day.seal.as_ref().ok_or(Rejection::FrequencyDayNotSealed { day: number(day) })?;
     let corrections: Vec<_> =
         frequency_day.corrections.iter().map(|c| (c.slot, c.transaction)).collect();
     Ok(DayCommitment {
@@ -203,12 +264,11 @@ fn frequency_commitment(
 
 /// The tariff versions that price the period, each with the first of its slots: assignments and
 /// versions that begin in mid-period are exact to the slot.
-fn tariff_segments(
+pub(super) fn tariff_segments(
     rules: &Rules,
     state: &dyn State,
     id: UsagePointId,
-    first: LocalDay,
-    last: LocalDay,
+    (first, last): (LocalDay, LocalDay),
 ) -> Result<Vec<TariffSegment>, Rejection> {
     let start = rules.calendar().periods_of(first).first;
     let end = rules.calendar().periods_of(last);
@@ -217,7 +277,7 @@ fn tariff_segments(
     let assignments = state.tariff_assignments(id);
     for (first_period, tariff) in assignments.iter() {
         begins.push(*first_period);
-        begins.extend(state.tariff(*tariff)?.first_periods.iter());
+        begins.extend(state.tariff(*tariff)?.versions.iter().map(|start| start.first_period));
     }
     begins.retain(|period| (start..end).contains(period));
     begins.sort_unstable();
@@ -232,73 +292,87 @@ fn tariff_segments(
     Ok(segments)
 }
 
-/// Writes the bill, posts its lines, uses up credit.
-fn issue(context: &Context<'_>, state: &mut dyn State, bill: &Bill) -> Result<(), Rejection> {
+/// Writes the bill, posts its lines, uses up credit. A bill that it replaces is taken back before.
+fn issue(context: &Context<'_>, state: &mut dyn State, draft: &Draft) -> Result<(), Rejection> {
+    let Draft { bill, sources } = draft;
     let id = bill.id();
-    post_lines(state, bill)?;
+    let out_of_range = |_| Rejection::AmountOutOfRange;
+    // What the customer received for the bill before; zero or negative.
+    let received = match bill.replaces() {
+        Some(former) => {
+            let former = state.bill(former)?;
+            take_back(context, state, &former, id)?
+        }
+        None => MicroCurrency::ZERO,
+    };
+    for (debtor, creditor, amount) in legs(bill)? {
+        posting::owe(state, debtor, creditor, amount)?;
+    }
+    let unpaid = bill.total.checked_sub(received).map_err(out_of_range)?;
+    if bill.export_payer != bill.biller {
+        // What the grid operator paid out too much is collected like everything else on the bill.
+        let sides = (bill.customer, bill.export_payer);
+        let too_much = paid_out_too_much(bill, received)?;
+        posting::interpose(state, sides, bill.biller, too_much)?;
+    }
     mark_billed(state, bill);
     let mut account = state.billing_account(bill.usage_point);
-    let out_of_range = |_| Rejection::AmountOutOfRange;
-    let paid = account.credit.min(bill.total).max(MicroCurrency::ZERO);
-    let open = bill.total.checked_sub(paid).map_err(out_of_range)?;
+    let used = account.credit.min(unpaid).max(MicroCurrency::ZERO);
+    let paid = received.checked_add(used).map_err(out_of_range)?;
+    let open = unpaid.checked_sub(used).map_err(out_of_range)?;
     account.bills = bill.number;
-    account.credit = account.credit.checked_sub(paid).map_err(out_of_range)?;
+    account.credit = account.credit.checked_sub(used).map_err(out_of_range)?;
     state.put_billing_account(bill.usage_point, &account);
     if open > MicroCurrency::ZERO {
         state.write(state_key::open_bill(&bill.usage_point, bill.number), &id);
     }
     state.write(state_key::bill(&id), bill);
-    let event = Event::BillIssued(BillIssued {
-        bill: id,
-        usage_point: bill.usage_point,
-        number: bill.number,
-        period: bill.period,
-        revision: bill.revision,
-        total: bill.total,
-        bill_hash: bill.hash(),
-        readings_root: bill.readings_root,
-        frequency_root: bill.frequency_root,
-        tariff_hash: bill.tariff_hash,
-    });
-    state.put_bill_state(id, &BillState { paid, open, position: context.position });
-    state.emit(event);
-    if paid > MicroCurrency::ZERO {
-        state.emit(Event::BillPaid { bill: id, amount: paid, open });
+    state.write(state_key::bill_sources(&id), sources);
+    let position = context.position;
+    state.put_bill_state(id, &BillState { paid, open, position, replaced_by: None });
+    state.emit(issued_event(bill));
+    if used > MicroCurrency::ZERO {
+        state.emit(Event::BillPaid { bill: id, amount: used, open });
         let (usage_point, credit) = (bill.usage_point, account.credit);
         state.emit(Event::CreditChanged { usage_point, credit });
     }
     Ok(())
 }
 
+/// A debt that a bill makes: debtor, creditor, amount.
+type Leg = (PartyId, PartyId, MicroCurrency);
+
 /// The double entry of a bill; see the module's head for who pays whom.
-fn post_lines(state: &mut dyn State, bill: &Bill) -> Result<(), Rejection> {
+pub(super) fn legs(bill: &Bill) -> Result<Vec<Leg>, Rejection> {
     let out_of_range = |_| Rejection::AmountOutOfRange;
-    let sum = |kind: LineKind| {
-        MicroCurrency::sum(bill.lines.iter().filter(|l| l.kind == kind).map(|l| l.amount))
+    let sum = |exports: bool| {
+        let lines =
+            bill.lines.iter().filter(|line| (line.kind == LineKind::EnergyExport) == exports);
+        MicroCurrency::sum(lines.map(|line| line.amount)).map_err(out_of_range)
     };
-    let import = sum(LineKind::EnergyImport).map_err(out_of_range)?;
-    let export =
-        sum(LineKind::EnergyExport).and_then(MicroCurrency::checked_neg).map_err(out_of_range)?;
+    let (charges, credits) = (sum(false)?, sum(true)?.checked_neg().map_err(out_of_range)?);
+    if charges < MicroCurrency::ZERO || credits < MicroCurrency::ZERO {
+        return Err(Rejection::AmountOutOfRange);
+    }
     let (customer, biller, payer) = (bill.customer, bill.biller, bill.export_payer);
-    posting::owe(state, customer, biller, import)?;
-    posting::owe(state, payer, customer, export)?;
+    let mut legs = vec![(customer, biller, charges), (payer, customer, credits)];
     if payer != biller {
         // The customer's claim on the grid operator passes to the collecting distributor, as far
         // as the customer owes the distributor for the same bill.
-        let netted = import.min(export);
-        posting::owe(state, customer, payer, netted)?;
-        posting::owe(state, payer, biller, netted)?;
-        posting::owe(state, biller, customer, netted)?;
+        let netted = charges.min(credits);
+        legs.extend([
+            (customer, payer, netted),
+            (payer, biller, netted),
+            (biller, customer, netted),
+        ]);
     }
-    Ok(())
+    Ok(legs)
 }
 
 fn mark_billed(state: &mut dyn State, bill: &Bill) {
-    let (first, last) = period_days(&bill.period);
-    for day in first.get()..=last.get() {
-        let day = LocalDay::new(day).expect("between two days of a billing period");
+    for day in days_of(&bill.period) {
         let mut metered_day = state.metered_day(bill.usage_point, day);
-        metered_day.billed = true;
+        metered_day.billed = Some(bill.id());
         state.put_metered_day(bill.usage_point, day, &metered_day);
     }
 }
@@ -319,7 +393,7 @@ mod tests {
         network.northern_tariff(curve());
         network.end_day(day);
         unpriced.end_day(day);
-        let home = network.homes[0].clone();
+        let (home, other) = (network.homes[0].clone(), network.homes[1].clone());
         let mut nowhere = home.clone();
         nowhere.point = UsagePointId::default();
         let whole_day = |day| BillingPeriod::Day { day };
@@ -370,10 +444,25 @@ mod tests {
             (bill.clone(), breaks(Rejection::FrequencyMissing { period: slot })),
             (correct, emits(&["FrequencyCorrected"])),
             (bill.clone(), emits(&["Posted", "BillIssued"])),
-            (bill.clone(), breaks(Rejection::DayAlreadyBilled { day: number })),
+            (bill.clone(), KNOWN),
+            (
+                network.bill_over(
+                    &network.north,
+                    &[&network.homes[0]],
+                    BillingPeriod::Custom { first_day: day, last_day: day },
+                ),
+                breaks(Rejection::DayAlreadyBilled { day: number }),
+            ),
+            (
+                network.seal(&other, day, &network.even_day(day, reading(250, 0))),
+                emits(&["DaySealed"]),
+            ),
         ]);
         network.state.erase_payloads();
-        network.check(&[(bill, breaks(Rejection::PayloadErased))]);
+        network.check(&[
+            (bill, KNOWN),
+            (network.bill(&[&other], day), breaks(Rejection::PayloadErased)),
+        ]);
     }
 
     #[test]

@@ -20,8 +20,10 @@ use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state_key;
 
+mod amendment;
 pub mod bill_calculation;
 pub mod bill_proof;
+mod bill_sources;
 mod charge_slots;
 mod issue_bill;
 mod pay_bill;
@@ -30,6 +32,8 @@ mod pay_out_bill;
 mod slot_charge;
 mod withdraw_slot_charge;
 
+pub use amendment::{CreditNote, stale_since};
+pub use bill_sources::{BillSources, DaySources};
 pub use charge_slots::{ChargeSlots, ChargeTarget};
 pub use issue_bill::{IssueBill, MAX_BILLED};
 pub use pay_bill::PayBill;
@@ -155,6 +159,13 @@ impl Bill {
         bill_id(self.usage_point, self.period, self.revision)
     }
 
+    /// The bill that this one replaces: the former revision.
+    #[must_use]
+    pub fn replaces(&self) -> Option<BillId> {
+        let former = self.revision.checked_sub(1).filter(|revision| *revision > 0)?;
+        Some(bill_id(self.usage_point, self.period, former))
+    }
+
     /// The hash that the event commits to.
     #[must_use]
     pub fn hash(&self) -> Hash {
@@ -194,7 +205,7 @@ pub struct BillIssued {
     pub tariff_hash: Hash,
 }
 
-/// What became of a bill.
+/// What became of a bill. Nothing is open or paid any more of a bill that was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct BillState {
     /// Paid so far; negative when it was paid out.
@@ -203,6 +214,8 @@ pub struct BillState {
     pub open: MicroCurrency,
     /// Where the bill was issued, for its proof.
     pub position: crate::state::Position,
+    /// The bill in its place, when it was taken back by a credit note.
+    pub replaced_by: Option<BillId>,
 }
 
 /// Credit and bill count of a usage point.

@@ -32,7 +32,7 @@ impl Transaction for PayOutBill {
             return Err(Rejection::BillNotNegative);
         }
         let mut bill_state = state.bill_state(self.bill)?;
-        if bill_state.open == MicroCurrency::ZERO {
+        if bill_state.open >= MicroCurrency::ZERO {
             return Err(Rejection::NothingOpen);
         }
         let out_of_range = |_| Rejection::AmountOutOfRange;

@@ -78,7 +78,7 @@ fn current_version(
     let begins = before.is_none()
         || state.tariff_assignments(usage_point).iter().any(|(first, _)| *first == period)
         || before.as_ref().is_some_and(|version| {
-            state.tariff(version.tariff).is_ok_and(|tariff| tariff.first_periods.contains(&period))
+            state.tariff(version.tariff).is_ok_and(|tariff| tariff.begins_in(period))
         });
     if begins { state.tariff_in(usage_point, period).ok() } else { before }
 }

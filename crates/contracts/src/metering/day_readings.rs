@@ -6,7 +6,7 @@ use primitives::identifier::UsagePointId;
 use primitives::reading::{DayPayload, Reading, ReadingPayload};
 
 use super::seal_gateway_batch::entry_day;
-use super::{DayCommitment, MeteredDay, SealedBy};
+use super::{MeteredDay, SealedBy};
 use crate::genesis::Rules;
 use crate::rejection::Rejection;
 use crate::state::{Position, State};
@@ -54,21 +54,6 @@ impl DayReadings {
             }
         }
         Ok(Self { slots, metered_day })
-    }
-
-    /// What a bill commits to; `None` while the day is not sealed.
-    #[must_use]
-    pub fn commitment(&self, usage_point: UsagePointId, day: LocalDay) -> Option<DayCommitment> {
-        let seal = self.metered_day.seal.as_ref()?;
-        let corrections: Vec<_> =
-            self.metered_day.corrections.iter().map(|c| (c.slot, c.transaction)).collect();
-        Some(DayCommitment {
-            usage_point: Some(usage_point),
-            day,
-            seal: seal.transaction,
-            day_root: seal.day_root,
-            corrections: corrections.try_into().expect("bounded alike"),
-        })
     }
 }
 

@@ -15,7 +15,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::calendar::{LocalDay, SettlementPeriod};
 use primitives::codec::Bounded;
 use primitives::hash::Hash;
-use primitives::identifier::{TransactionId, UsagePointId};
+use primitives::identifier::{BillId, TransactionId, UsagePointId};
 use primitives::merkle::MerkleTree;
 use primitives::reading::{MAX_SLOTS_PER_DAY, Reading, frequency_leaf};
 use primitives::units::{MilliHertz, WattHours};
@@ -99,8 +99,25 @@ pub struct MeteredDay {
     pub corrections: Bounded<SlotCorrection, MAX_SLOTS>,
     /// Slots charged (EB's per-slot bill), rising runs as a bitmap.
     pub charged: crate::billing::SlotSet,
-    /// Is the day part of an issued bill?
-    pub billed: bool,
+    /// The bill in force that the day is part of.
+    pub billed: Option<BillId>,
+}
+
+impl MeteredDay {
+    /// What a bill commits to; `None` while the day is not sealed.
+    #[must_use]
+    pub fn commitment(&self, usage_point: UsagePointId, day: LocalDay) -> Option<DayCommitment> {
+        let seal = self.seal.as_ref()?;
+        let corrections: Vec<_> =
+            self.corrections.iter().map(|c| (c.slot, c.transaction)).collect();
+        Some(DayCommitment {
+            usage_point: Some(usage_point),
+            day,
+            seal: seal.transaction,
+            day_root: seal.day_root,
+            corrections: corrections.try_into().expect("bounded alike"),
+        })
+    }
 }
 
 /// The correction of a frequency in force: the latest of its slot.
@@ -112,7 +129,7 @@ pub struct FrequencyCorrection {
     pub transaction: TransactionId,
     /// Where it stands.
     pub position: Position,
-    /// The value before the first correction: what the seal holds, once there is one.
+    /// The value before the first correction since the seal: what the seal holds.
     pub original: Option<MilliHertz>,
 }
 

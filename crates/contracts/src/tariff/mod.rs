@@ -10,14 +10,18 @@ use primitives::codec::{Bounded, Text};
 use primitives::identifier::{PartyId, TariffId, UsagePointId};
 use primitives::units::{MicroPerKilowattHour, MilliHertz};
 
+use crate::event::Event;
+use crate::execute::Context;
 use crate::rejection::{Malformed, Rejection};
-use crate::state::State;
+use crate::state::{Position, State};
 use crate::state_key;
 
+mod amend_tariff;
 mod assign_tariff;
 pub mod frequency_curve;
 mod publish_tariff;
 
+pub use amend_tariff::AmendTariff;
 pub use assign_tariff::{AssignTariff, AssignmentTarget};
 pub use frequency_curve::FrequencyCurve;
 pub use publish_tariff::PublishTariff;
@@ -133,16 +137,40 @@ pub struct Tariff {
     pub name: Text<64>,
     /// Who may publish further versions.
     pub publisher: PartyId,
-    /// The first period of each version, from version 1 on, rising.
-    pub first_periods: Bounded<SettlementPeriod, MAX_VERSIONS>,
+    /// Where its versions begin, rising by first period. A version that an amendment replaced
+    /// altogether is no longer among them; its terms stay, for the bills that name it.
+    pub versions: Bounded<VersionStart, MAX_VERSIONS>,
+}
+
+/// Where a version of a tariff begins; it holds until the next one of the list does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct VersionStart {
+    /// The first period it holds in.
+    pub first_period: SettlementPeriod,
+    /// The version, from 1; an amendment has a higher one than the versions behind it.
+    pub version: u16,
+    /// Where it was published.
+    pub position: Position,
 }
 
 impl Tariff {
     /// The version (from 1) that holds in `period`; `None` before the first.
     #[must_use]
     pub fn version_in(&self, period: SettlementPeriod) -> Option<u16> {
-        let versions = self.first_periods.partition_point(|first| *first <= period);
-        u16::try_from(versions).ok().filter(|version| *version > 0)
+        let begun = self.versions.partition_point(|start| start.first_period <= period);
+        begun.checked_sub(1).map(|index| self.versions[index].version)
+    }
+
+    /// The highest version published so far, 0 when there is none.
+    #[must_use]
+    pub fn last_version(&self) -> u16 {
+        self.versions.iter().map(|start| start.version).max().unwrap_or(0)
+    }
+
+    /// Does a version begin with this period?
+    #[must_use]
+    pub fn begins_in(&self, period: SettlementPeriod) -> bool {
+        self.versions.binary_search_by_key(&period, |start| start.first_period).is_ok()
     }
 }
 
@@ -161,6 +189,33 @@ pub struct TariffVersion {
 
 /// From which period on which tariff holds for a usage point, rising.
 pub type TariffAssignments = Bounded<(SettlementPeriod, TariffId), MAX_VERSIONS>;
+
+/// Puts the next version of a tariff into its place among the versions, and writes both.
+pub(crate) fn put_version(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    (id, mut tariff): (TariffId, Tariff),
+    first_period: SettlementPeriod,
+    terms: TariffTerms,
+) -> Result<(), Rejection> {
+    let too_many = Rejection::TooManyVersions { bound: MAX_VERSIONS as u64 };
+    let version = tariff.last_version() + 1;
+    if usize::from(version) > MAX_VERSIONS {
+        return Err(too_many);
+    }
+    let start = VersionStart { first_period, version, position: context.position };
+    let mut versions = tariff.versions.into_vec();
+    match versions.binary_search_by_key(&first_period, |start| start.first_period) {
+        Ok(index) => versions[index] = start,
+        Err(index) => versions.insert(index, start),
+    }
+    tariff.versions = Bounded::try_from(versions).map_err(|_| too_many)?;
+    state.write(state_key::tariff(&id), &tariff);
+    let record = TariffVersion { tariff: id, version, first_period, terms };
+    state.write(state_key::tariff_version(&id, version), &record);
+    state.emit(Event::TariffPublished { tariff: id, version, first_period });
+    Ok(())
+}
 
 impl dyn State + '_ {
     /// A tariff.

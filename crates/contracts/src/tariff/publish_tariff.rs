@@ -5,14 +5,12 @@ use primitives::calendar::SettlementPeriod;
 use primitives::codec::{Bounded, Text};
 use primitives::identifier::TariffId;
 
-use super::{MAX_VERSIONS, Tariff, TariffTerms, TariffVersion};
-use crate::event::Event;
+use super::{Tariff, TariffTerms, put_version};
 use crate::execute::Context;
 use crate::genesis::Rules;
 use crate::registry::Role;
 use crate::rejection::{Malformed, Rejection};
 use crate::state::State;
-use crate::state_key;
 use crate::transaction::{Transaction, Who, no_payload};
 
 /// Publishes the first version of a tariff (`tariff` is `None`; its id is the beginning of this
@@ -45,36 +43,20 @@ impl Transaction for PublishTariff {
                 period: u64::from(self.first_period.get()),
             });
         }
-        let (id, mut tariff) = match self.tariff {
+        let (id, tariff) = match self.tariff {
             Some(id) => (id, state.tariff(id)?),
             None => (
                 TariffId::from_transaction(&context.transaction),
-                Tariff { name: self.name.clone(), publisher, first_periods: Bounded::default() },
+                Tariff { name: self.name.clone(), publisher, versions: Bounded::default() },
             ),
         };
         if tariff.publisher != publisher {
             return Err(Rejection::NotThePublisher);
         }
-        if tariff.first_periods.last().is_some_and(|last| *last >= self.first_period) {
+        if tariff.versions.last().is_some_and(|last| last.first_period >= self.first_period) {
             return Err(Rejection::TariffVersionsOutOfOrder);
         }
-        let mut first_periods = tariff.first_periods.to_vec();
-        first_periods.push(self.first_period);
-        tariff.first_periods = Bounded::try_from(first_periods)
-            .map_err(|_| Rejection::TooManyVersions { bound: MAX_VERSIONS as u64 })?;
-        let version = u16::try_from(tariff.first_periods.len()).expect("at most MAX_VERSIONS");
-        state.write(state_key::tariff(&id), &tariff);
-        state.write(
-            state_key::tariff_version(&id, version),
-            &TariffVersion {
-                tariff: id,
-                version,
-                first_period: self.first_period,
-                terms: self.terms.clone(),
-            },
-        );
-        state.emit(Event::TariffPublished { tariff: id, version, first_period: self.first_period });
-        Ok(())
+        put_version(context, state, (id, tariff), self.first_period, self.terms.clone())
     }
 }
 

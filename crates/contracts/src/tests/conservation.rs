@@ -1,7 +1,9 @@
 //! Properties: whatever happens in whatever order, energy and money are conserved.
 
+use std::collections::BTreeMap;
+
 use primitives::calendar::BillingPeriod;
-use primitives::identifier::BillId;
+use primitives::identifier::{BillId, PartyId};
 use primitives::reading::Reading;
 use primitives::units::{MicroCurrency, MicroPerKilowattHour};
 use proptest::prelude::*;
@@ -95,8 +97,9 @@ fn measured() -> Network {
     network
 }
 
-fn bill_of(home: &Home, period: BillingPeriod) -> BillId {
-    crate::billing::bill_id(home.point, period, 1)
+/// The bill in force over a day; one that does not exist while there is none.
+fn bill_of(network: &Network, home: &Home, day: i32) -> BillId {
+    network.state().metered_day(home.point, network.day(day)).billed.unwrap_or_default()
 }
 
 /// Sends the step and tells whether it acted, which is up to the rules.
@@ -115,8 +118,7 @@ fn walk(network: &mut Network, step: &Step) -> bool {
         Step::Pay { home, micro } => network.pay(&homes[home], micro),
         Step::PayBoundary { micro } => network.pay(&boundary, micro),
         Step::PayOut { home, day } => {
-            let period = BillingPeriod::Day { day: network.day(day) };
-            by(&[&grid.key], PayOutBill { bill: bill_of(&homes[home], period) })
+            by(&[&grid.key], PayOutBill { bill: bill_of(network, &homes[home], day) })
         }
         Step::PayDues { micro: amount } => {
             by(&[&grid.key], PayDues { creditor: network.north.id, amount: micro(amount) })
@@ -157,7 +159,43 @@ fn walk(network: &mut Network, step: &Step) -> bool {
             assert_eq!(bill.total.get(), independent_total(network, &bill), "{step:?}");
         }
     }
+    assert_amendments_post_the_difference(network, &outcome.events);
     outcome.code == 0
+}
+
+/// What issuing moves for a household is its new total less the former one: the credit note is the
+/// former bill and nothing else.
+fn assert_amendments_post_the_difference(network: &Network, events: &[Event]) {
+    if !events.iter().any(|event| matches!(event, Event::BillIssued(_))) {
+        return;
+    }
+    let bill = |id| network.state().bill(id).unwrap();
+    let mut wanted = BTreeMap::<PartyId, i64>::new();
+    let mut moved = BTreeMap::<PartyId, i64>::new();
+    for event in events {
+        match event {
+            Event::CreditNoteIssued { bill: id, amount, replaced_by, .. } => {
+                let (former, state) = (bill(*id), network.state().bill_state(*id).unwrap());
+                assert_eq!(*amount, former.total);
+                assert_eq!(bill(*replaced_by).replaces(), Some(*id));
+                assert_eq!(state.replaced_by, Some(*replaced_by));
+                assert_eq!((state.open.get(), state.paid.get()), (0, 0));
+                *wanted.entry(former.customer).or_default() += amount.get();
+            }
+            Event::BillIssued(issued) => {
+                *wanted.entry(bill(issued.bill).customer).or_default() -= issued.total.get();
+            }
+            Event::Posted { debit, credit, amount } => {
+                *moved.entry(debit.party).or_default() -= amount.get();
+                *moved.entry(credit.party).or_default() += amount.get();
+            }
+            _ => {}
+        }
+    }
+    for home in &network.homes {
+        let id = home.customer.id;
+        assert_eq!(moved.get(&id).unwrap_or(&0), wanted.get(&id).unwrap_or(&0));
+    }
 }
 
 /// The bill's total, calculated in another way: plain numbers, slot by slot, two sums.
@@ -200,10 +238,7 @@ fn assert_dues_fit_the_bills(network: &Network) {
         assert_eq!(dues, bills.credit.get() - network.open(home));
         let claim = network.balance(Account::dues(home.customer.id, network.grid.id));
         let unpaid: i64 = (0..DAYS)
-            .filter_map(|day| {
-                let period = BillingPeriod::Day { day: network.day(day) };
-                network.state().bill_state(bill_of(home, period)).ok()
-            })
+            .filter_map(|day| network.state().bill_state(bill_of(network, home, day)).ok())
             .map(|bill| bill.open.get().min(0))
             .sum();
         assert_eq!(claim, -unpaid, "the grid operator owes the negative bills");

@@ -123,6 +123,8 @@ fn golden_keys() {
         ("bill", state_key::bill(&bill)),
         ("bills", state_key::bills()),
         ("bill_state", state_key::bill_state(&bill)),
+        ("bill_sources", state_key::bill_sources(&bill)),
+        ("credit_note", state_key::credit_note(&bill)),
         ("open_bill", state_key::open_bill(&point, 3)),
         ("open_bills", state_key::open_bills(&point)),
         ("billing_account", state_key::billing_account(&point)),
@@ -179,8 +181,10 @@ fn golden_values_of_the_state() {
     let mut network = stage();
     let home = network.homes[0].clone();
     network.accept(&network.bill(&[&home], network.day(0)));
-    network.accept(&network.pay(&home, 1_000_000));
     let day = network.day(0);
+    network.accept(&network.correct(&home, network.period(day, 8), super::kit::reading(300, 50)));
+    network.accept(&network.bill(&[&home], day));
+    network.accept(&network.pay(&home, 1_000_000));
     let open = network.homes[2].clone();
     network.accept(&network.submit(&open, network.period(day, 0), super::kit::reading(1, 2)));
     let keeper = network.clock_keeper.clone();

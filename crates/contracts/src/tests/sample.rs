@@ -17,7 +17,7 @@ use crate::billing::{
 use crate::governance::AdvanceClock;
 use crate::metering::{CorrectFrequency, DeleteFrequency};
 use crate::registry::*;
-use crate::tariff::{AssignTariff, AssignmentTarget, PublishTariff};
+use crate::tariff::{AmendTariff, AssignTariff, AssignmentTarget, PublishTariff};
 
 /// The network in which every sample acts: one day measured, three tariffs, money in the wallets.
 /// The first home draws, the second sells, the third has its day unsealed.
@@ -139,6 +139,11 @@ pub fn draft(name: &str, network: &mut Network) -> Draft {
             let tariff = network.state().tariff_assignments(home.point)[0].1;
             let target = AssignmentTarget::UsagePoint(home.point);
             by(&[&north], AssignTariff { target, tariff, first_period })
+        }
+        "AmendTariff" => {
+            let tariff = network.state().tariff_assignments(home.point)[0].1;
+            let terms = flat(5_000_000);
+            by(&[&north, &regulator], AmendTariff { tariff, first_period: period, terms })
         }
         "ChargeSlots" => by(&[&north], charge(&home, period)),
         "WithdrawSlotCharge" => {
@@ -275,6 +280,12 @@ pub fn event(name: &str) -> Event {
             tokens: micro(2),
         },
         "BackingLimitSet" => Event::BackingLimitSet { aggregator: other, limit: micro(4) },
+        "CreditNoteIssued" => Event::CreditNoteIssued {
+            bill,
+            amount: micro(2_500_000),
+            released: micro(2_000_000),
+            replaced_by: BillId::new([9; 16]),
+        },
         "ClockAdvanced" => Event::ClockAdvanced { to: Timestamp::new(1_748_716_200_000) },
         other => panic!("{other} has no sample: add one here"),
     }

@@ -43,6 +43,7 @@ const WRONG_INDIVIDUAL: &[(&str, &str)] = &[
     ("SealFrequencyDay", "acted"),
     ("PublishTariff", "NotThePublisher"),
     ("AssignTariff", "NotThePublisher"),
+    ("AmendTariff", "NotThePublisher"),
     ("ChargeSlots", "NotTheBiller"),
     ("WithdrawSlotCharge", "NotTheBiller"),
     ("IssueBill", "NotTheBiller"),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use client::tariff_file::TariffFile;
-use contracts::tariff::{AssignTariff, AssignmentTarget, PublishTariff};
+use contracts::tariff::{AmendTariff, AssignTariff, AssignmentTarget, PublishTariff};
 use primitives::envelope::Submission;
 use primitives::identifier::{StationId, TariffId, UsagePointId};
 
@@ -29,6 +29,15 @@ pub enum Tariff {
     #[command(after_help = "Example:\n  gridtally submit assign-tariff --station STATION_ID \
         --tariff TARIFF_ID --first-period 2026-07-01T00:00:00+05:30 --key distributor.key")]
     AssignTariff(AssignTariffFlags),
+    /// Amend a tariff for the past, until its next version begins.
+    ///
+    /// Sent by the distributor or grid operator that publishes it; a regulator cosigns. Bills that
+    /// used the former terms are stale and may be issued anew.
+    #[command(
+        after_help = "Example:\n  gridtally submit amend-tariff curve.toml --tariff TARIFF_ID \
+        --first-period 2026-06-01T00:00:00+05:30 --key distributor.key --cosigner regulator.key"
+    )]
+    AmendTariff(AmendTariffFlags),
 }
 
 /// See [`PublishTariff`].
@@ -54,6 +63,20 @@ pub struct AssignTariffFlags {
     #[arg(long, value_name = "ID")]
     tariff: TariffId,
     /// The first period it holds in: its number, or the time at which it begins.
+    #[arg(long, value_name = "PERIOD|TIME")]
+    first_period: Moment,
+}
+
+/// See [`AmendTariff`].
+#[derive(Debug, Args)]
+pub struct AmendTariffFlags {
+    /// The terms, a TOML file; its name is not used.
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// The tariff.
+    #[arg(long, value_name = "ID")]
+    tariff: TariffId,
+    /// The first period that is amended: its number, or the time at which it begins.
     #[arg(long, value_name = "PERIOD|TIME")]
     first_period: Moment,
 }
@@ -97,6 +120,11 @@ impl Tariff {
                     flags.target.either(AssignmentTarget::UsagePoint, AssignmentTarget::Station);
                 let first_period = signatory.period(flags.first_period)?;
                 signatory.sign(AssignTariff { target, tariff: flags.tariff, first_period })
+            }
+            Self::AmendTariff(flags) => {
+                let terms = TariffFile::read(&flags.file).end_with(Exit::Usage)?.terms;
+                let first_period = signatory.period(flags.first_period)?;
+                signatory.sign(AmendTariff { tariff: flags.tariff, first_period, terms })
             }
         }
     }

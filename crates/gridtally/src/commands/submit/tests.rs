@@ -20,7 +20,7 @@ use contracts::registry::{
     RevokeRole, Role, SuspendParty, UsagePointKind,
 };
 use contracts::tariff::{
-    AssignTariff, AssignmentTarget, ExportRule, PriceRule, PublishTariff, TariffTerms,
+    AmendTariff, AssignTariff, AssignmentTarget, ExportRule, PriceRule, PublishTariff, TariffTerms,
 };
 use contracts::transaction::TABLE;
 use contracts::{Genesis, Rules, Who};
@@ -257,6 +257,15 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
             PublishTariff {
                 tariff: None,
                 name: alias(),
+                first_period: MIDNIGHT,
+                terms: TariffTerms { import: flat.clone(), export: ExportRule::SameAsImport },
+            }
+            .into(),
+        ),
+        (
+            "amend-tariff $DIR/flat.toml --tariff $TARIFF --first-period 1980938",
+            AmendTariff {
+                tariff: TARIFF,
                 first_period: MIDNIGHT,
                 terms: TariffTerms { import: flat, export: ExportRule::SameAsImport },
             }

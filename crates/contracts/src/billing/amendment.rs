@@ -1,0 +1,306 @@
+//! What happens to a bill when something behind it is amended.
+//!
+//! An issued bill never changes. A correction makes it stale and no more; the next `IssueBill` over
+//! the same period takes it back with a credit note and writes the next revision. Between the two
+//! stands the difference, and nothing else.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::calendar::LocalDay;
+use primitives::identifier::BillId;
+use primitives::units::{MicroCurrency, Timestamp};
+
+use super::bill_calculation::tariff_hash;
+use super::issue_bill::{legs, tariff_segments};
+use super::{Bill, BillState};
+use crate::account::posting;
+use crate::event::Event;
+use crate::execute::Context;
+use crate::genesis::Rules;
+use crate::metering::DayCommitment;
+use crate::rejection::Rejection;
+use crate::state::{Position, State};
+use crate::state_key;
+
+/// A bill taken back whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct CreditNote {
+    /// The bill that was taken back.
+    pub bill: BillId,
+    /// The bill in its place.
+    pub replaced_by: BillId,
+    /// The bill's total; negative when the customer was owed.
+    pub amount: MicroCurrency,
+    /// What had been paid for it and became credit of the usage point.
+    pub released: MicroCurrency,
+    /// The block's time.
+    pub issued_at: Timestamp,
+    /// Where it was issued.
+    pub position: Position,
+}
+
+impl dyn State + '_ {
+    /// The credit note over a bill; `None` while it stands.
+    #[must_use]
+    pub fn credit_note(&self, bill: BillId) -> Option<CreditNote> {
+        self.read(&state_key::credit_note(&bill))
+    }
+}
+
+/// Takes a bill back: its postings are reversed one by one, and what was paid for it becomes credit
+/// of the usage point. Gives what the customer had received for a negative bill (zero or negative):
+/// that stays received, now for the bill in its place.
+pub(super) fn take_back(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    bill: &Bill,
+    replaced_by: BillId,
+) -> Result<MicroCurrency, Rejection> {
+    let id = bill.id();
+    let before = state.bill_state(id)?;
+    let released = before.paid.max(MicroCurrency::ZERO);
+    let amount = bill.total;
+    state.emit(Event::CreditNoteIssued { bill: id, amount, released, replaced_by });
+    if bill.export_payer != bill.biller {
+        let sides = (bill.export_payer, bill.customer);
+        posting::interpose(state, sides, bill.biller, paid_out_too_much(bill, before.paid)?)?;
+    }
+    for (debtor, creditor, amount) in legs(bill)?.into_iter().rev() {
+        posting::owe(state, creditor, debtor, amount)?;
+    }
+    let note = CreditNote {
+        bill: id,
+        replaced_by,
+        amount,
+        released,
+        issued_at: context.time,
+        position: context.position,
+    };
+    state.write(state_key::credit_note(&id), &note);
+    let (zero, position) = (MicroCurrency::ZERO, before.position);
+    let closed = BillState { paid: zero, open: zero, position, replaced_by: Some(replaced_by) };
+    state.put_bill_state(id, &closed);
+    state.delete(&state_key::open_bill(&bill.usage_point, bill.number));
+    if released > zero {
+        let mut account = state.billing_account(bill.usage_point);
+        account.credit =
+            account.credit.checked_add(released).map_err(|_| Rejection::AmountOutOfRange)?;
+        state.put_billing_account(bill.usage_point, &account);
+        let (usage_point, credit) = (bill.usage_point, account.credit);
+        state.emit(Event::CreditChanged { usage_point, credit });
+    }
+    Ok(before.paid.min(zero))
+}
+
+/// How much more the customer has received for a bill than it says: owed to the biller, who owes it
+/// on to the payer of export credits. `paid` is below zero as far as the bill was paid out.
+pub(super) fn paid_out_too_much(
+    bill: &Bill,
+    paid: MicroCurrency,
+) -> Result<MicroCurrency, Rejection> {
+    let zero = MicroCurrency::ZERO;
+    let difference = bill.total.min(zero).checked_sub(paid.min(zero));
+    Ok(difference.map_err(|_| Rejection::AmountOutOfRange)?.max(zero))
+}
+
+/// Since when a bill no longer says what it would say today: the first amendment in force of a
+/// reading, frequency or tariff behind it, as its place in the history. `None` while it is up to
+/// date, or once it was replaced.
+///
+/// # Errors
+/// [`Rejection::BillUnknown`].
+pub fn stale_since(
+    rules: &Rules,
+    state: &dyn State,
+    bill: &Bill,
+) -> Result<Option<Position>, Rejection> {
+    let issued = state.bill_state(bill.id())?;
+    if issued.replaced_by.is_some() {
+        return Ok(None);
+    }
+    let (first, last) = bill.period.days().map_err(|_| Rejection::BillUnknown)?;
+    let mut changes: Vec<Position> = Vec::new();
+    let needs_frequency = bill.frequency_root != DayCommitment::root(&[]);
+    for day in (first.get()..=last.get()).filter_map(|day| LocalDay::new(day).ok()) {
+        let metered_day = state.metered_day(bill.usage_point, day);
+        changes.extend(metered_day.seal.map(|seal| seal.position));
+        changes.extend(metered_day.corrections.iter().map(|it| it.position));
+        if needs_frequency {
+            let corrections = state.frequency_day(day).corrections;
+            changes.extend(corrections.iter().map(|it| it.position));
+        }
+    }
+    let segments = tariff_segments(rules, state, bill.usage_point, (first, last))?;
+    if tariff_hash(&segments) != bill.tariff_hash {
+        for segment in &segments {
+            let tariff = state.tariff(segment.version.tariff)?;
+            changes.extend(tariff.versions.iter().map(|start| start.position));
+        }
+    }
+    changes.retain(|position| *position > issued.position);
+    Ok(changes.into_iter().min())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    use crate::account::Account;
+    use crate::billing::{PayOutBill, bill_id};
+    use crate::metering::CorrectFrequency;
+    use crate::tariff::AmendTariff;
+    use primitives::calendar::BillingPeriod;
+
+    /// A day of 24 kWh at 5 per kWh is 120.
+    const BILLED: i64 = 120_000_000;
+
+    fn stage(terms: crate::tariff::TariffTerms, value: primitives::reading::Reading) -> Network {
+        let mut network = Network::new();
+        network.northern_tariff(terms);
+        let home = network.homes[0].clone();
+        let (customer, grid) = (home.customer.clone(), network.grid.clone());
+        network.fund(&customer, 1_000_000_000);
+        network.fund(&grid, 1_000_000_000);
+        network.measure_day(network.day(0), std::slice::from_ref(&home), value);
+        network.accept(&network.bill(&[&home], network.day(0)));
+        network
+    }
+
+    fn revision(network: &Network, revision: u32) -> BillId {
+        let period = BillingPeriod::Day { day: network.day(0) };
+        bill_id(network.homes[0].point, period, revision)
+    }
+
+    /// Paid, open, credit of the usage point.
+    fn standing(network: &Network, bill: u32) -> (i64, i64, i64) {
+        let state = network.state().bill_state(revision(network, bill)).unwrap();
+        let credit = network.state().billing_account(network.homes[0].point).credit;
+        (state.paid.get(), state.open.get(), credit.get())
+    }
+
+    #[test]
+    fn what_was_paid_pays_the_new_bill_and_the_rest_is_credit() {
+        let mut network = stage(flat(5_000_000), reading(250, 0));
+        let (home, day) = (network.homes[0].clone(), network.day(0));
+        network.accept(&network.pay(&home, 50_000_000));
+        assert_eq!(standing(&network, 1), (50_000_000, BILLED - 50_000_000, 0));
+        // 2 kWh more in one slot: 10 more to pay.
+        network.accept(&network.correct(&home, network.period(day, 3), reading(2_250, 0)));
+        network.check(&[
+            (
+                network.bill(&[&home], day),
+                emits(&[
+                    "CreditNoteIssued",
+                    "Posted",
+                    "CreditChanged",
+                    "Posted",
+                    "BillIssued",
+                    "BillPaid",
+                    "CreditChanged",
+                ]),
+            ),
+            (network.bill(&[&home], day), KNOWN),
+        ]);
+        assert_eq!(standing(&network, 1), (0, 0, 0));
+        assert_eq!(standing(&network, 2), (50_000_000, BILLED - 40_000_000, 0));
+        // And then almost everything less: 23 kWh fewer than at first.
+        network.accept(&network.correct(&home, network.period(day, 3), reading(0, 23_000)));
+        network.accept(&network.bill(&[&home], day));
+        assert_eq!(standing(&network, 3), (3_750_000, 0, 46_250_000));
+        assert_eq!(network.open(&home), 0);
+        let note = network.state().credit_note(revision(&network, 2)).unwrap();
+        assert_eq!(note.replaced_by, revision(&network, 3));
+        assert_eq!((note.amount.get(), note.released.get()), (130_000_000, 50_000_000));
+        network.assert_books();
+    }
+
+    #[test]
+    fn what_was_paid_out_too_much_is_owed_to_the_distributor() {
+        let mut network = stage(flat(5_000_000), reading(0, 250));
+        let (home, day, grid) = (network.homes[0].clone(), network.day(0), network.grid.clone());
+        let pay_out = |bill| by(&[&grid.key], PayOutBill { bill });
+        network.accept(&pay_out(revision(&network, 1)));
+        for (slot, export, paid, open) in
+            [(3, 2_250, -BILLED, -10_000_000), (3, 250, -BILLED, 0), (4, 50, -BILLED, 1_000_000)]
+        {
+            let value = reading(0, export);
+            network.accept(&network.correct(&home, network.period(day, slot), value));
+            network.accept(&network.bill(&[&home], day));
+            let number = network.state().billing_account(home.point).bills;
+            assert_eq!(standing(&network, number), (paid, open, 0));
+            network.assert_books();
+        }
+        network.check(&[(pay_out(revision(&network, 4)), breaks(Rejection::NothingOpen))]);
+        let dues = |party, other| network.balance(Account::dues(party, other));
+        assert_eq!(dues(home.customer.id, network.north.id), -1_000_000);
+        assert_eq!(dues(home.customer.id, grid.id), 0);
+        assert_eq!(dues(network.north.id, grid.id), -1_000_000);
+        network.accept(&network.pay(&home, 1_000_000));
+        assert_eq!(standing(&network, 4), (1_000_000 - BILLED, 0, 0));
+        network.assert_books();
+    }
+
+    #[test]
+    fn a_reading_a_frequency_or_a_tariff_makes_a_bill_stale_since_its_change() {
+        let mut network = stage(curve(), reading(250, 0));
+        let (home, day, north) = (network.homes[0].clone(), network.day(0), network.north.clone());
+        let (grid, regulator) = (network.grid.key.clone(), network.regulators[0].key.clone());
+        let tariff = network.state().tariff_assignments(home.point)[0].1;
+        let period = network.period(day, 7);
+        let since = |network: &Network, number| {
+            let bill = network.state().bill(revision(network, number)).unwrap();
+            let since = stale_since(&network.rules, network.state(), &bill).unwrap();
+            since.map(|position| position.height)
+        };
+        let changes = [
+            network.correct(&home, period, reading(251, 0)),
+            by(&[&grid], CorrectFrequency { period, frequency: hertz(49_900) }),
+            by(
+                &[&north.key, &regulator],
+                AmendTariff { tariff, first_period: period, terms: flat(1) },
+            ),
+        ];
+        for (revision, change) in (1..).zip(changes) {
+            assert_eq!(since(&network, revision), None);
+            network.accept(&change);
+            assert_eq!(since(&network, revision), Some(network.height));
+            // Nothing that happens later changes since when.
+            let stale = network.height;
+            network.accept(&network.pay(&home, 1_000));
+            assert_eq!(since(&network, revision), Some(stale));
+            network.accept(&network.bill(&[&home], day));
+            assert_eq!(since(&network, revision), None, "it is replaced");
+        }
+        assert_eq!(since(&network, 4), None);
+        network.assert_books();
+    }
+
+    #[test]
+    fn an_amended_tariff_bills_the_day_in_two_segments() {
+        let mut network = stage(flat(5_000_000), reading(250, 0));
+        let (home, day, north) = (network.homes[0].clone(), network.day(0), network.north.clone());
+        let regulator = network.regulators[0].key.clone();
+        let tariff = network.state().tariff_assignments(home.point)[0].1;
+        let first_period = network.period(day, 48);
+        let amend = AmendTariff { tariff, first_period, terms: flat(6_000_000) };
+        network.accept(&by(&[&north.key, &regulator], amend));
+        network.accept(&network.bill(&[&home], day));
+        let bill = network.state().bill(revision(&network, 2)).unwrap();
+        let lines: Vec<_> = bill.lines.iter().map(|it| (it.version, it.amount.get())).collect();
+        assert_eq!(lines, [(1, 60_000_000), (2, 72_000_000)]);
+    }
+
+    #[test]
+    fn in_bulk_only_the_stale_bills_are_issued_anew() {
+        let mut network = Network::new();
+        network.northern_tariff(flat(5_000_000));
+        let (homes, day) = (network.homes.clone(), network.day(0));
+        network.measure_day(day, &homes, reading(250, 0));
+        let all: Vec<&Home> = homes.iter().collect();
+        network.accept(&network.bill(&all, day));
+        network.accept(&network.correct(&homes[1], network.period(day, 0), reading(0, 0)));
+        let outcome = network.accept(&network.bill(&all, day));
+        let recorded = outcome.events.iter().filter(|it| **it == Event::AlreadyRecorded {});
+        assert_eq!((recorded.count(), Network::bills(&outcome).len()), (2, 1));
+    }
+}
