@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    completions, demo, init, keys, load, node, replay, show, simulate, submit, tariff, verify,
+    bill, completions, demo, export, import, init, keys, load, node, replay, show, simulate,
+    submit, tariff, verify,
 };
 
 /// A permissioned ledger for electricity: metering, verifiable billing, trading between neighbours.
@@ -85,6 +86,14 @@ pub enum Command {
     Tariff(tariff::Tariff),
     /// Sign a transaction and send it to a node.
     Submit(Box<submit::Submit>),
+    /// Bring readings, frequencies or members from files to the ledger.
+    #[command(subcommand)]
+    Import(import::Import),
+    /// Write bills, proofs, readings, charges and statements to files.
+    Export(export::Export),
+    /// Bills on paper.
+    #[command(subcommand)]
+    Bill(bill::Bill),
     /// Ask a node.
     Show(show::Show),
     /// Print a completion script for a shell.

@@ -18,6 +18,8 @@ use crate::exit::{Ended, Exit};
 
 /// Where a node listens when nothing else is said.
 const DEFAULT_NODE: &str = "http://127.0.0.1:7410";
+/// Items of one page when a whole list is read.
+const PAGE: usize = 100;
 
 /// The node that is asked.
 #[derive(Debug, Clone, Args)]
@@ -114,6 +116,27 @@ pub fn rules(node: &Connection) -> Result<Rules, Ended> {
         .context("the node's genesis is not base64url")?;
     let genesis: Genesis = decode(&bytes).context("the node's genesis is none")?;
     Ok(Rules::new(genesis).context("the node's genesis can found no ledger")?)
+}
+
+/// All items of a list, page after page.
+///
+/// # Errors
+/// No answer, or a page that leads nowhere.
+pub fn all(node: &Connection, path: &str) -> Result<Vec<Value>, Ended> {
+    let mut items = Vec::new();
+    let mut after = String::new();
+    loop {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let page = format!("{path}{mark}limit={PAGE}{after}");
+        let mut page = node.get_json(&page).map_err(ended)?;
+        let found = page["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        let empty = found.is_empty();
+        items.extend(found);
+        match page["next"].as_str() {
+            Some(next) if !empty => after = format!("&after={next}"),
+            _ => return Ok(items),
+        }
+    }
 }
 
 /// A whole number of a document, written as a number or as a decimal string.

@@ -61,6 +61,11 @@ impl Protect {
         Self { plain: true, passphrase_file: None }
     }
 
+    /// Opens a key file with the passphrase of new ones, when it needs one.
+    pub fn open(&self, file: &Path) -> Result<SigningKey, Ended> {
+        read_key(file, &Passphrase { passphrase_file: self.passphrase_file.clone() })
+    }
+
     /// The passphrase of new files; `None` when they stay plain.
     pub fn new_passphrase(&self) -> Result<Option<String>, Ended> {
         if self.plain {

@@ -1,9 +1,13 @@
 //! One file per command.
 
+pub mod bill;
 pub mod completions;
 pub mod connect;
 pub mod demo;
+pub mod export;
+pub mod import;
 pub mod init;
+pub mod interrupt;
 pub mod keys;
 pub mod load;
 pub mod node;
@@ -36,6 +40,9 @@ pub fn run(cli: Cli) -> Result<Exit, Ended> {
         Command::Replay(command) => command.run(&global),
         Command::Tariff(command) => command.run(&global),
         Command::Submit(command) => command.run(&global),
+        Command::Import(command) => command.run(&global),
+        Command::Export(command) => command.run(&global),
+        Command::Bill(command) => command.run(&global),
         Command::Show(command) => command.run(&global),
         Command::Completions(command) => command.run(&global),
     }

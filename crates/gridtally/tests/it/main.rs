@@ -5,6 +5,7 @@
 
 mod commands;
 mod demo;
+mod import;
 mod kills;
 mod node;
 mod process;

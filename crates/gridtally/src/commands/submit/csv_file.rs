@@ -85,6 +85,8 @@ impl Columns<'_> {
 
 /// One row.
 pub struct Row<'a> {
+    /// Its line, from 1.
+    pub line: u64,
     head: &'a StringRecord,
     cells: &'a StringRecord,
 }
@@ -125,7 +127,7 @@ fn parse<T>(
     for cells in reader.records() {
         let cells = cells.map_err(|error| error.to_string())?;
         let line = cells.position().map_or(0, |position| line_of(text, position));
-        let item = row(&Row { head: &head, cells: &cells });
+        let item = row(&Row { line, head: &head, cells: &cells });
         items.push(item.map_err(|error| format!("line {line}: {error}"))?);
     }
     Ok(items)

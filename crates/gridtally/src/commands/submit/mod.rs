@@ -6,7 +6,7 @@
 
 mod account;
 mod billing;
-mod csv_file;
+pub mod csv_file;
 mod governance;
 mod metering;
 mod registry;
@@ -30,6 +30,7 @@ use primitives::identifier::{PartyId, StationId, TariffId, TransactionId, UsageP
 use serde_json::{Value, json};
 
 use self::signing::{Signatory, Signing};
+pub use self::signing::{day_seed, valid_until};
 use crate::cli::Global;
 use crate::commands::connect::ended;
 use crate::exit::{EndWith, Ended, Exit};

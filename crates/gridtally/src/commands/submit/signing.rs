@@ -168,13 +168,9 @@ impl Signatory {
         }
     }
 
-    /// The secret from which the salts of a day's readings are made. It follows from the signer's
-    /// key, so that a reading sent during the day and the day's seal agree, and the same reading
-    /// sent again is the same, without anything to be stored.
+    /// See [`day_seed`], of the signer's key.
     pub fn day_seed(&self, usage_point: UsagePointId, day: LocalDay) -> DaySeed {
-        let key = self.signer.key().seed();
-        let secret = Hash::of_domain("gridtally/meter-secret/v1", &[key]);
-        client::transaction_builder::derived_seed(secret.as_bytes(), usage_point, day)
+        day_seed(self.signer.key(), usage_point, day)
     }
 
     /// Signs a transaction without payload, after the check that every node makes.
@@ -206,16 +202,38 @@ impl Signatory {
 
     /// The end of the transaction's life, by the clock that drives the ledger.
     fn valid_until(&self) -> Result<Timestamp, Ended> {
-        let now = match self.rules.genesis().clock {
-            Clock::Virtual => self.node.status().map_err(ended)?.time,
-            // Not the newest block's time alone: on a quiet ledger that may be days ago.
-            Clock::System if self.asks_node => {
-                self.node.status().map_err(ended)?.time.max(system_time()?)
-            }
-            Clock::System => system_time()?,
-        };
-        now.plus_milliseconds(self.valid_for_minutes * 60_000).end_with(Exit::Usage)
+        let virtual_clock = self.rules.genesis().clock == Clock::Virtual;
+        let node = (self.asks_node || virtual_clock).then_some(&self.node);
+        valid_until(&self.rules, node, self.valid_for_minutes)
     }
+}
+
+/// The end of a transaction's life, by the clock that drives the ledger. Without a node this
+/// machine's clock tells, which a ledger of virtual time does not follow.
+///
+/// # Errors
+/// No answer, or a clock that stands before 1970.
+pub fn valid_until(
+    rules: &Rules,
+    node: Option<&Connection>,
+    minutes: u64,
+) -> Result<Timestamp, Ended> {
+    let of_ledger = node.map(|node| node.status().map_err(ended)).transpose()?.map(|it| it.time);
+    let now = match (rules.genesis().clock, of_ledger) {
+        (Clock::Virtual, Some(time)) => time,
+        // Not the newest block's time alone: on a quiet ledger that may be days ago.
+        (_, time) => system_time()?.max(time.unwrap_or(Timestamp::ZERO)),
+    };
+    now.plus_milliseconds(minutes * 60_000).end_with(Exit::Usage)
+}
+
+/// The secret from which the salts of a day's readings are made. It follows from the signer's key,
+/// so that a reading sent during the day and the day's seal agree, and the same reading sent again is
+/// the same, without anything to be stored.
+#[must_use]
+pub fn day_seed(key: &SigningKey, usage_point: UsagePointId, day: LocalDay) -> DaySeed {
+    let secret = Hash::of_domain("gridtally/meter-secret/v1", &[key.seed()]);
+    client::transaction_builder::derived_seed(secret.as_bytes(), usage_point, day)
 }
 
 /// The time by this machine's clock.
