@@ -9,6 +9,7 @@
 //! - [`routes`]: the table of addresses, one file per resource;
 //! - [`request`]: what every read has in common: one view, one height, the reader's rights;
 //! - [`rights`]: who may see what, in one file;
+//! - [`feed`]: what happened, from any height on;
 //! - [`metrics`]: numbers for the operator's monitoring;
 //! - [`openapi`]: the document that describes all of it;
 //! - [`problem`]: every answer that is not what was asked for, in one place;
@@ -19,6 +20,7 @@
 //! names; every list and every wait has a named bound; what a reader may not see is left out of the
 //! answer before it is written, never hidden afterwards.
 
+pub mod feed;
 pub mod html;
 pub mod metrics;
 pub mod openapi;

@@ -49,6 +49,13 @@ struct RequestLabels {
     class: &'static str,
 }
 
+/// What the API counts elsewhere.
+pub(crate) struct Counts {
+    pub sessions: usize,
+    pub live: usize,
+    pub read_model: u64,
+}
+
 /// The counters of one node, and where the rest comes from.
 pub struct Metrics {
     registry: Registry,
@@ -62,6 +69,8 @@ pub struct Metrics {
     transactions: Gauge,
     time: Gauge,
     sessions: Gauge,
+    live: Gauge,
+    read_model: Gauge,
     mempool: Gauge,
     store: Gauge,
 }
@@ -88,6 +97,8 @@ impl Metrics {
             transactions: Gauge::default(),
             time: Gauge::default(),
             sessions: Gauge::default(),
+            live: Gauge::default(),
+            read_model: Gauge::default(),
             mempool: Gauge::default(),
             store: Gauge::default(),
         };
@@ -110,6 +121,9 @@ impl Metrics {
         );
         registry.register("head_time_ms", "Time of the newest block, UTC", self.time.clone());
         registry.register("sessions", "Open sessions", self.sessions.clone());
+        registry.register("live_clients", "Open live connections", self.live.clone());
+        let help = "Height that the read model has reached, 0 without one";
+        registry.register("read_model_height", help, self.read_model.clone());
         registry.register(
             "submissions",
             "Transactions submitted here, by what became of them",
@@ -164,7 +178,7 @@ impl Metrics {
     }
 
     /// Everything as text, as of a view.
-    pub(crate) fn text(&self, view: &View, sessions: usize) -> Result<String, String> {
+    pub(crate) fn text(&self, view: &View, counts: &Counts) -> Result<String, String> {
         let set = |gauge: &Gauge, value: u64| {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         };
@@ -173,7 +187,9 @@ impl Metrics {
         set(&self.provable, view.provable_height());
         set(&self.transactions, head.transactions);
         set(&self.time, head.header.time.get());
-        set(&self.sessions, sessions as u64);
+        set(&self.sessions, counts.sessions as u64);
+        set(&self.live, counts.live as u64);
+        set(&self.read_model, counts.read_model);
         let sources =
             [(&self.mempool, &self.sources.mempool), (&self.store, &self.sources.store_bytes)];
         for (gauge, source) in sources {

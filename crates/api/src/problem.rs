@@ -43,6 +43,8 @@ kinds! {
     WRONG_QUERY = 400 "WrongQuery" "a query parameter is unknown or wrong";
     /// The body cannot be decoded.
     WRONG_BODY = 400 "WrongBody" "the body cannot be read";
+    /// The transaction is of a kind that this address does not take.
+    WRONG_KIND = 400 "WrongKind" "this address takes other kinds of transactions";
     /// A header has the wrong form.
     WRONG_HEADER = 400 "WrongHeader" "a header has the wrong form";
     /// The token of the session is unknown, over, or its key was revoked.

@@ -155,6 +155,21 @@ impl Ask {
         self.take("day")
     }
 
+    /// Who asks whom, for answers that outlive one view.
+    ///
+    /// # Errors
+    /// 400 when a parameter is left that nobody asked for.
+    pub(crate) fn into_parts(self) -> Result<(Arc<Shared>, Option<Token>), Problem> {
+        self.refuse_rest()?;
+        Ok((self.shared, self.token))
+    }
+
+    fn refuse_rest(&self) -> Result<(), Problem> {
+        let Some((name, _)) = self.query.first() else { return Ok(()) };
+        let detail = format!("{} is not a parameter here", shown(name));
+        Err(Problem::new(problem::WRONG_QUERY, detail))
+    }
+
     /// Answers with JSON; everything in it comes from one view.
     ///
     /// # Errors
@@ -198,10 +213,7 @@ impl Ask {
         work: impl FnOnce(&Read) -> Result<T, Problem> + Send + 'static,
     ) -> Result<(u64, Result<T, Problem>), Problem> {
         let at_least = self.take::<u64>("at_least")?;
-        if let Some((name, _)) = self.query.first() {
-            let detail = format!("{} is not a parameter here", shown(name));
-            return Err(Problem::new(problem::WRONG_QUERY, detail));
-        }
+        self.refuse_rest()?;
         let view = match at_least {
             Some(height) => self.shared.view_at_least(height).await?,
             None => self.shared.reader().view()?,
@@ -226,7 +238,7 @@ pub struct Read {
 }
 
 impl Read {
-    fn new(shared: &Shared, view: View, token: Option<&Token>) -> Result<Self, Problem> {
+    pub(crate) fn new(shared: &Shared, view: View, token: Option<&Token>) -> Result<Self, Problem> {
         let viewer = shared.viewer(&view, token)?;
         Ok(Self { view, viewer })
     }

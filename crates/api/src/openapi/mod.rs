@@ -37,6 +37,10 @@ fn make() -> Value {
     let mut generator = settings.into_generator();
     let mut paths = Map::new();
     for operation in OPERATIONS {
+        if let Answer::Live(hello, page) = operation.answer {
+            // Named in the text of the answer.
+            let _ = (hello(&mut generator), page(&mut generator));
+        }
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = describe(operation, &mut generator);
     }
@@ -100,9 +104,10 @@ fn describe(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         "summary": operation.summary,
         "responses": responses(operation, generator),
     });
-    let names = operation.path_parameters().chain(operation.query.iter().copied());
-    let common = operation.is_read().then_some("at_least");
-    let list: Vec<_> = names.chain(common).map(parameters::reference).collect();
+    let of_query = operation.query.iter().copied().chain(operation.is_read().then_some("at_least"));
+    let mut list: Vec<_> =
+        operation.path_parameters().map(|name| parameters::reference(name, "path")).collect();
+    list.extend(of_query.map(|name| parameters::reference(name, "query")));
     if !list.is_empty() {
         described["parameters"] = list.into();
     }
@@ -146,6 +151,11 @@ fn request_body(takes: Takes, generator: &mut SchemaGenerator) -> Option<Value> 
     Some(json!({ "required": true, "content": content }))
 }
 
+const LIVE: &str = "A WebSocket. The client's first frame is a `Hello` as JSON; each frame from the \
+    node is an `EventsPage`. Closed with 1001 when the node stops, 1013 when the client takes \
+    nothing for ten seconds or answers no ping (come back with the last cursor), 4400 for a wrong \
+    frame, 4401 without a session, 4408 when the first frame does not come.";
+
 fn responses(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
     let (status, description, content) = match operation.answer {
@@ -170,6 +180,15 @@ fn responses(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
                 content_type: { "schema": { "type": "string" } },
             }),
         ),
+        Answer::Events(schema) => (
+            "200",
+            "A page, or a stream of them.",
+            json!({
+                "application/json": { "schema": schema(generator) },
+                "text/event-stream": { "schema": { "type": "string" } },
+            }),
+        ),
+        Answer::Live(..) => ("101", LIVE, json!({})),
         Answer::Proof => (
             "200",
             "The proof file.",

@@ -2,6 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use crate::feed::EventsPage;
 use crate::problem::{self, Kind};
 use crate::response::Page;
 use crate::response::account::Accounts;
@@ -14,7 +15,9 @@ use crate::response::submit::Results;
 use crate::response::tariff::{TariffDetail, TariffEntry};
 use crate::response::transaction::TransactionDetail;
 use crate::response::usage_point::{UsagePointDetail, UsagePointEntry};
-use crate::routes::documented::{Health, Login, NonceAnswer, SessionAnswer};
+use crate::routes::documented::{
+    Health, Hello, Login, NonceAnswer, SessionAnswer, SignedSubmission,
+};
 
 /// Gives the schema of a type, or a reference to it.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -39,6 +42,10 @@ pub enum Answer {
     Created(SchemaOf),
     /// 200 with text of this content type.
     Document(&'static str),
+    /// 200 with a page of this type, or a stream.
+    Events(SchemaOf),
+    /// A WebSocket: the client's first frame, and the node's frames.
+    Live(SchemaOf, SchemaOf),
     /// 200 with a proof file, whose form belongs to those who verify it.
     Proof,
 }
@@ -92,13 +99,13 @@ impl Operation {
     /// Does it read one view, with the reader's rights?
     #[must_use]
     pub fn is_read(&self) -> bool {
-        self.method == "get"
+        self.method == "get" && !matches!(self.answer, Answer::Live(..))
     }
 
     /// Does it order transactions?
     #[must_use]
     pub fn submits(&self) -> bool {
-        matches!(self.takes, Takes::Submissions)
+        !matches!(self.takes, Takes::Nothing) && self.tag != "session"
     }
 
     /// Every problem it may answer with, but for rules and form errors.
@@ -119,6 +126,9 @@ impl Operation {
                 problem::BODY_TOO_LARGE,
                 problem::WRONG_CONTENT_TYPE,
             ]);
+        }
+        if matches!(self.answer, Answer::Live(..)) {
+            kinds.push(problem::WRONG_HEADER);
         }
         if self.submits() {
             kinds.extend([problem::KEY_NOT_REGISTERED, problem::QUOTA_EXCEEDED]);
@@ -161,6 +171,14 @@ const fn send(
     (takes, answer): (Takes, Answer),
 ) -> Operation {
     Operation { method, path, tag, summary, query: &[], takes, answer, problems: &[] }
+}
+
+/// A transaction in the verbs of the Energy Blocks system.
+const fn signed(method: &'static str, path: &'static str, summary: &'static str) -> Operation {
+    let (takes, answer) =
+        (Takes::Json(schema::<SignedSubmission>), Answer::Json(schema::<Results>));
+    send((method, path), ("energy blocks", summary), (takes, answer))
+        .problem(&[problem::WRONG_KIND])
 }
 
 const PAGED: &[&str] = &["after", "limit"];
@@ -257,8 +275,43 @@ pub const OPERATIONS: &[Operation] = &[
         )
     }
     .problem(&[problem::NOT_ENTITLED, problem::NOT_PROVABLE]),
-    read::<FrequenciesDay>("/v1/frequency", "metering", "The grid's frequency of a local day.")
-        .with(&["day"]),
+    read::<FrequenciesDay>(
+        "/v1/frequency",
+        "energy blocks",
+        "The grid's frequency of a period or local day.",
+    )
+    .with(&["day", "period"]),
+    signed("post", "/v1/frequency", "Publishes frequencies: PublishFrequency."),
+    signed("delete", "/v1/frequency", "Deletes a frequency: DeleteFrequency."),
+    read::<ReadingsDay>(
+        "/v1/unit",
+        "energy blocks",
+        "The reading of a usage point in a period or local day.",
+    )
+    .with(&["usage_point", "day", "period"]),
+    signed("post", "/v1/unit", "Submits readings: SubmitReading or SealDay."),
+    signed("delete", "/v1/unit", "Corrects a reading: CorrectReading."),
+    read::<ChargesDay>(
+        "/v1/bill",
+        "energy blocks",
+        "What a period or each slot of a local day costs.",
+    )
+    .with(&["usage_point", "day", "period"]),
+    signed("post", "/v1/bill", "Charges slots or issues a bill: ChargeSlots or IssueBill."),
+    signed("delete", "/v1/bill", "Withdraws the charge of a slot: WithdrawSlotCharge."),
+    Operation {
+        answer: Answer::Events(schema::<EventsPage>),
+        ..read::<()>(
+            "/v1/events",
+            "events",
+            "What happened, from a height or cursor on, as pages or as server-sent events.",
+        )
+    }
+    .with(&["since", "after", "limit", "topics"]),
+    Operation {
+        answer: Answer::Live(schema::<Hello>, schema::<EventsPage>),
+        ..read::<()>("/v1/live", "events", "Events as they happen, over a WebSocket.")
+    },
     read::<Page<TariffEntry>>("/v1/tariffs", "tariffs", "Tariffs.").with(PAGED),
     read::<TariffDetail>("/v1/tariffs/{tariff}", "tariffs", "A tariff with all its versions."),
     read::<NonceAnswer>("/v1/session/nonce", "session", "A nonce, good once and for a minute."),

@@ -44,6 +44,10 @@ const PARAMETERS: &[Parameter] = &[
     query("bills_after", Form::Text, "Where the list of bills begins."),
     query("before", Form::Number, "Blocks below this height."),
     query("limit", Form::Limit, "Items of the page."),
+    query("period", Form::Number, "A settlement period, instead of a day."),
+    query("usage_point", Form::Hex(32), "The id of a usage point."),
+    query("since", Form::Number, "Events above this height."),
+    query("topics", Form::Text, "Topics with commas between them; by default all."),
     query("day", Form::Day, "A local day of the grid's zone; by default the running one."),
     query(
         "at_least",
@@ -52,8 +56,10 @@ const PARAMETERS: &[Parameter] = &[
     ),
 ];
 
-/// A reference to a parameter by the name of its component.
-pub(super) fn reference(name: &str) -> Value {
+/// A reference to a parameter of an address or query by its name.
+pub(super) fn reference(name: &str, place: &str) -> Value {
+    let parameter = PARAMETERS.iter().find(|it| it.name == name && it.place == place);
+    let name = component(parameter.expect("the table of operations names parameters of this list"));
     json!({ "$ref": format!("#/components/parameters/{name}") })
 }
 

@@ -6,7 +6,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::metrics;
+use crate::metrics::{self, Counts};
 use crate::problem::Problem;
 use crate::request::Ask;
 
@@ -28,8 +28,10 @@ pub(crate) async fn alive(ask: Ask) -> Result<Response, Problem> {
 pub(crate) async fn metrics(ask: Ask) -> Result<Response, Problem> {
     let shared = Arc::clone(&ask.shared);
     ask.answer(metrics::CONTENT_TYPE, move |read| {
-        let (metrics, sessions) = (&shared.config().metrics, shared.sessions.count());
-        metrics.text(&read.view, sessions).map(String::into_bytes).map_err(Problem::internal)
+        let metrics = &shared.config().metrics;
+        let counts =
+            Counts { sessions: shared.sessions.count(), live: shared.live_count(), read_model: 0 };
+        metrics.text(&read.view, &counts).map(String::into_bytes).map_err(Problem::internal)
     })
     .await
 }

@@ -3,10 +3,11 @@
 mod accounts;
 mod bills;
 mod blocks;
-mod frequency;
+mod events;
 mod genesis;
 mod health;
 mod keys;
+mod live;
 mod openapi;
 mod pages;
 mod parties;
@@ -17,13 +18,17 @@ mod status;
 mod tariffs;
 mod transactions;
 mod usage_points;
+mod verbs;
 
+pub(crate) use transactions::kind_name;
 pub use transactions::{MAX_SUBMISSIONS, MAX_SUBMISSIONS_BYTES, SUBMISSION_TYPE, SUBMISSIONS_TYPE};
 
 /// The types of answers that belong to one handler alone.
 pub(crate) mod documented {
     pub(crate) use super::health::Health;
+    pub(crate) use super::live::Hello;
     pub(crate) use super::sessions::{Login, NonceAnswer, SessionAnswer};
+    pub(crate) use super::verbs::SignedSubmission;
 }
 
 use std::sync::Arc;
@@ -38,9 +43,9 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use ledger::{Reader, Submitter, View};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::problem::{self, Problem};
@@ -52,11 +57,15 @@ use crate::{Api, html};
 /// Reads that work at the same time; others wait their turn. It bounds memory and open snapshots.
 const MAX_READS: usize = 64;
 
+/// Live connections and streams at the same time.
+const MAX_LIVE: usize = 1_000;
+
 /// The API, and what it keeps in memory while it runs.
 pub(crate) struct Shared {
     api: Api,
     pub(crate) sessions: Sessions,
     reads: Arc<Semaphore>,
+    live: Arc<Semaphore>,
     requests: AtomicU64,
     /// Tells the request ids of two starts apart.
     start: u32,
@@ -71,6 +80,7 @@ pub fn router(api: Api) -> Router {
         api,
         sessions: Sessions::default(),
         reads: Arc::new(Semaphore::new(MAX_READS)),
+        live: Arc::new(Semaphore::new(MAX_LIVE)),
         requests: AtomicU64::new(0),
         start: u32::from_be_bytes(start),
     });
@@ -110,6 +120,11 @@ fn write(method: &'static str, path: &'static str, handler: MethodRouter<Arc<Sha
     Endpoint { method, path, handler }
 }
 
+/// A submission in JSON is bounded before it is read.
+fn json(handler: MethodRouter<Arc<Shared>>) -> MethodRouter<Arc<Shared>> {
+    handler.layer(DefaultBodyLimit::max(verbs::MAX_BODY_BYTES))
+}
+
 fn endpoints() -> Vec<Endpoint> {
     let mut endpoints = version_one();
     endpoints.extend(readable_pages());
@@ -142,7 +157,17 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/usage-points/{usage_point}/bills", bills::of_usage_point),
         read("/v1/bills/{bill}", bills::one),
         read("/v1/bills/{bill}/proof", bills::proof),
-        read("/v1/frequency", frequency::day),
+        read("/v1/frequency", verbs::frequency),
+        write("post", "/v1/frequency", json(post(verbs::publish_frequency))),
+        write("delete", "/v1/frequency", json(delete(verbs::delete_frequency))),
+        read("/v1/unit", verbs::unit),
+        write("post", "/v1/unit", json(post(verbs::submit_unit))),
+        write("delete", "/v1/unit", json(delete(verbs::correct_unit))),
+        read("/v1/bill", verbs::bill),
+        write("post", "/v1/bill", json(post(verbs::charge))),
+        write("delete", "/v1/bill", json(delete(verbs::withdraw_charge))),
+        read("/v1/events", events::list),
+        read("/v1/live", live::open),
         read("/v1/tariffs", tariffs::list),
         read("/v1/tariffs/{tariff}", tariffs::one),
         write("post", "/v1/session", login),
@@ -239,6 +264,25 @@ impl Shared {
         }
         let detail = format!("the node stands at {}, wanted is {height}", view.height());
         Err(Problem::new(problem::NOT_REACHED, detail))
+    }
+
+    /// A place for a live connection, while there is one.
+    pub(crate) fn live_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.live).try_acquire_owned().map_err(|_| {
+            let detail = format!("{MAX_LIVE} live connections are open");
+            Problem::new(problem::OVERLOADED, detail)
+        })
+    }
+
+    /// How many live connections are open.
+    pub(crate) fn live_count(&self) -> usize {
+        MAX_LIVE - self.live.available_permits()
+    }
+
+    /// Waits for a height; `false` when the node ends before it.
+    pub(crate) async fn reached(&self, height: u64) -> bool {
+        self.reader().reached(height).await;
+        self.reader().view().is_ok_and(|view| view.height() >= height)
     }
 
     /// The rights with which a request reads.

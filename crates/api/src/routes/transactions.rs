@@ -92,6 +92,17 @@ pub(crate) async fn submit(
     if is_list { list(&shared, &ids, answers).await } else { single(&shared, &ids, answers).await }
 }
 
+/// Takes one submission, and answers when it is executed and durable.
+pub(super) async fn submit_one(
+    shared: &Arc<Shared>,
+    submission: Submission,
+) -> Result<Response, Problem> {
+    let ids = [submission.transaction.id()];
+    let working = tokio::spawn(order(Arc::clone(shared), vec![submission]));
+    let answers = working.await.map_err(Problem::internal)??;
+    single(shared, &ids, answers).await
+}
+
 type Answers = Vec<Result<Outcome, SubmitError>>;
 
 async fn order(shared: Arc<Shared>, submissions: Vec<Submission>) -> Result<Answers, Problem> {
@@ -253,6 +264,6 @@ fn receipt_entry(read: &Read, receipt: &Receipt, seen: bool) -> Result<ReceiptEn
 }
 
 /// The name of a kind, as in the table of transactions.
-pub(super) fn kind_name(kind: u16) -> &'static str {
+pub(crate) fn kind_name(kind: u16) -> &'static str {
     TABLE.iter().find(|entry| entry.kind == kind).map_or("Unknown", |entry| entry.name)
 }

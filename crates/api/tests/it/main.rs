@@ -2,6 +2,7 @@
 
 mod garbage;
 mod kit;
+mod live;
 mod metrics;
 mod openapi;
 mod pages;
@@ -9,3 +10,4 @@ mod reading;
 mod serving;
 mod sessions;
 mod submitting;
+mod verbs;

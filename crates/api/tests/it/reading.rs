@@ -23,14 +23,17 @@ pub fn addresses_with_patterns(network: &Network) -> Vec<(String, String)> {
         ("{bill}", network.bill.to_string()),
         ("{tariff}", network.tariff.to_string()),
     ];
-    let read = api::openapi::operations::OPERATIONS
-        .iter()
-        .filter(|it| it.is_read() && matches!(it.answer, Answer::Json(_) | Answer::Proof));
+    let read = api::openapi::operations::OPERATIONS.iter().filter(|it| {
+        it.is_read() && matches!(it.answer, Answer::Json(_) | Answer::Events(_) | Answer::Proof)
+    });
     let mut addresses: Vec<_> = read
         .map(|operation| {
             let mut address = operation.path.to_owned();
             for (part, value) in &parts {
                 address = address.replace(part, value);
+            }
+            if matches!(operation.path, "/v1/unit" | "/v1/bill") {
+                address = format!("{address}?usage_point={}", network.usage_point);
             }
             (address, operation.path.to_owned())
         })
@@ -57,16 +60,19 @@ async fn every_address_answers_from_one_height() {
 async fn every_address_refuses_what_it_does_not_know() {
     let network = Network::new(OPEN_DEMO);
     for path in addresses(&network) {
-        let seen = network.get(&format!("{path}?sort=up")).await;
+        let with =
+            |more: &str| format!("{path}{}{more}", if path.contains('?') { '&' } else { '?' });
+        let seen = network.get(&with("sort=up")).await;
         let problem = seen.problem(400, "WrongQuery");
         assert!(problem["detail"].as_str().is_some_and(|text| text.contains("sort")), "{problem}");
-        network.get(&format!("{path}?at_least=x")).await.problem(400, "WrongQuery");
-        network.get(&format!("{path}?at_least=1&at_least=1")).await.problem(400, "WrongQuery");
+        network.get(&with("at_least=x")).await.problem(400, "WrongQuery");
+        network.get(&with("at_least=1&at_least=1")).await.problem(400, "WrongQuery");
         let request = Request::put(&path).body(Body::empty()).expect("a request");
         let seen = network.send(request).await;
         seen.problem(405, "MethodNotAllowed");
         assert!(seen.header("allow").is_some_and(|it| it.starts_with("GET,HEAD")), "{path}");
-        let below = format!("{path}/there/is/nothing").replace("/healthz", "/v1/healthz");
+        let address = path.split('?').next().unwrap_or_default();
+        let below = format!("{address}/there/is/nothing").replace("/healthz", "/v1/healthz");
         network.get(&below).await.problem(404, "NoSuchAddress");
     }
 }

@@ -48,7 +48,8 @@ impl Login {
     }
 }
 
-async fn token(network: &Network, member: &Member) -> String {
+/// A session of a member.
+pub async fn token(network: &Network, member: &Member) -> String {
     let seen = login(network, member).await.send(network).await;
     assert_eq!(seen.status, 201, "{}", seen.text());
     seen.json()["token"].as_str().expect("a token").to_owned()
