@@ -22,8 +22,6 @@ use crate::orderer::{Answers, Orderer, Ordering};
 
 /// How long a system clock's closing block waits for further transactions.
 const CLOSING_PAUSE: Duration = Duration::from_millis(5);
-/// How long it is quiet before the store puts its house in order.
-const SETTLING_PAUSE: Duration = Duration::from_secs(1);
 /// How long an idle orderer sleeps when nobody wakes it.
 const IDLE: Duration = Duration::from_secs(3_600);
 
@@ -117,21 +115,12 @@ fn needs_closing(ordering: &Ordering) -> bool {
 impl Orderer for Solo {
     fn run(&mut self, ordering: &Ordering) -> Result<(), NodeError> {
         let is_virtual = ordering.ledger.rules().genesis().clock == Clock::Virtual;
-        let mut is_settled = true;
         loop {
-            let pause = match (needs_closing(ordering), is_settled) {
-                (true, _) => CLOSING_PAUSE,
-                (false, false) => SETTLING_PAUSE,
-                (false, true) => IDLE,
-            };
+            let pause = if needs_closing(ordering) { CLOSING_PAUSE } else { IDLE };
             let taken = ordering.mempool.take(pause);
             let is_over = taken.is_none();
             let pending = taken.unwrap_or_default();
             let is_idle = pending.is_empty();
-            if is_idle && pause == SETTLING_PAUSE {
-                ordering.ledger.store().settle()?;
-            }
-            is_settled = is_idle && pause != CLOSING_PAUSE;
             let answers = self.order(ordering, pending)?;
             if (is_virtual || is_idle) && needs_closing(ordering) {
                 self.close(ordering)?;

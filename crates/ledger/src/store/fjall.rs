@@ -75,9 +75,6 @@ pub struct FjallStore {
     open: Arc<OpenStore>,
 }
 
-/// Journals smaller than this stay: tables of a few rows each would cost more than they free.
-const SETTLING_BYTES: u64 = 4 << 20;
-
 /// Everything that lives as long as a handle or a snapshot does. The lock goes last.
 struct OpenStore {
     writer: Mutex<Writer>,
@@ -146,18 +143,6 @@ impl Store for FjallStore {
         self.open.write(|open, newest| {
             open.database.persist(PersistMode::SyncData)?;
             newest.synced = newest.number;
-            Ok(())
-        })
-    }
-
-    fn settle(&self) -> Result<(), StoreError> {
-        self.open.write(|open, _| {
-            if open.database.journal_disk_space()? < SETTLING_BYTES {
-                return Ok(());
-            }
-            for tree in open.spaces.iter().chain([&open.commits]) {
-                tree.rotate_memtable()?;
-            }
             Ok(())
         })
     }

@@ -123,15 +123,6 @@ pub trait Store: Send + Sync {
     /// As [`Store::commit`]; a failed sync poisons the store as well.
     fn sync(&self) -> Result<(), StoreError>;
 
-    /// A good moment for the store to put its house in order: nothing is being written. It may
-    /// write what it holds in memory to its tables, so that its journals can go. Returns at once.
-    ///
-    /// # Errors
-    /// As [`Store::commit`].
-    fn settle(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
     /// Bytes the store takes on disk now, files of the engine's own included.
     ///
     /// # Errors

@@ -146,10 +146,9 @@ fn end_day(network: &mut Network, day: LocalDay) -> Result<(), LoadError> {
 
 /// Disk use once the store has had a moment to write its tables.
 fn settled_disk(target: &Target) -> Result<u64, LoadError> {
-    // A quiet node writes its tables after a second; then its journals go.
     let mut last = 0;
-    for _ in 0..8 {
-        thread::sleep(Duration::from_millis(1_500));
+    for _ in 0..20 {
+        thread::sleep(Duration::from_millis(500));
         let now = disk_bytes(&target.store)?;
         if now == last {
             break;
