@@ -7,6 +7,7 @@
 //!
 //! Where to start reading:
 //! - [`routes`]: the table of addresses, one file per resource;
+//! - [`read_model`]: what rich queries are answered from;
 //! - [`request`]: what every read has in common: one view, one height, the reader's rights;
 //! - [`rights`]: who may see what, in one file;
 //! - [`feed`]: what happened, from any height on;
@@ -25,6 +26,7 @@ pub mod html;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
+pub mod read_model;
 pub mod request;
 pub mod response;
 pub mod rights;
@@ -38,6 +40,7 @@ use ledger::{LedgerError, Reader, Submitter, View};
 use primitives::identifier::BillId;
 
 pub use metrics::{Metrics, Sources};
+pub use read_model::ReadModel;
 pub use routes::router;
 pub use server::serve;
 
@@ -61,6 +64,8 @@ pub struct ApiConfig {
     pub proof_exporter: ProofExporter,
     /// Counts, and knows what only the node can say.
     pub metrics: Arc<Metrics>,
+    /// Answers searches; without it there are none.
+    pub read_model: Option<Arc<ReadModel>>,
 }
 
 /// The API of one ledger: what it reads from, what it submits to, and how.

@@ -73,6 +73,8 @@ kinds! {
     INTERNAL = 500 "Internal" "the node failed to answer";
     /// The ledger has not reached the wanted height.
     NOT_REACHED = 503 "NotReached" "the node has not reached this height";
+    /// The read model is being built, or the node keeps none.
+    READ_MODEL_NOT_READY = 503 "ReadModelNotReady" "the read model is not ready";
     /// No header commits to it yet.
     NOT_PROVABLE = 503 "NotProvable" "it cannot be proven yet";
     /// More is waiting than the node takes.

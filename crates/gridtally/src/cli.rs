@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    bill, completions, demo, export, import, init, keys, load, node, replay, show, simulate,
-    submit, tariff, verify,
+    bill, completions, demo, export, import, init, keys, load, node, read_model, replay, show,
+    simulate, submit, tariff, verify,
 };
 
 /// A permissioned ledger for electricity: metering, verifiable billing, trading between neighbours.
@@ -81,6 +81,9 @@ pub enum Command {
     Verify(verify::Verify),
     /// Execute every block of a directory again and print height and roots.
     Replay(replay::Replay),
+    /// The file from which a node answers searches.
+    #[command(subcommand)]
+    ReadModel(read_model::ReadModelCommand),
     /// Try tariffs.
     #[command(subcommand)]
     Tariff(tariff::Tariff),

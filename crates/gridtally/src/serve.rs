@@ -3,11 +3,12 @@
 mod timed_store;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::{Context, anyhow};
-use api::{Metrics, Sources};
+use api::{Metrics, ReadModel, Sources};
 use ledger::store::Store;
 use node::{Node, NodeConfig, SystemClock, Threads};
 use primitives::key::SigningKey;
@@ -34,6 +35,8 @@ pub struct Serve {
     pub hosts: Vec<String>,
     /// May everybody read everything? Demonstrations only.
     pub open_reads: bool,
+    /// Where the read model lies; without it there are no searches.
+    pub read_model: Option<PathBuf>,
 }
 
 /// A node and its API while they run.
@@ -84,7 +87,11 @@ impl Serve {
             open_reads: self.open_reads,
             proof_exporter: Arc::new(crate::commands::proof::export),
             metrics,
+            read_model: self.read_model.map(ReadModel::new),
         };
+        if let Some(model) = &config.read_model {
+            runtime.spawn(Arc::clone(model).follow(node.reader()));
+        }
         let api = api::Api::new(node.reader(), node.submitter(), config);
         let (stop_api, stopped) = oneshot::channel();
         let api = runtime.spawn(api::serve(listener, api::router(api), async {

@@ -10,6 +10,7 @@ use crate::response::bill::{BillDetail, BillEntry};
 use crate::response::block::{BlockDetail, BlockEntry};
 use crate::response::day::{ChargesDay, FrequenciesDay, ReadingsDay};
 use crate::response::party::{KeyEntry, PartyDetail, PartyEntry, StationEntry};
+use crate::response::search::{PaymentFound, TransactionFound};
 use crate::response::status::{GenesisEntry, Status};
 use crate::response::submit::Results;
 use crate::response::tariff::{TariffDetail, TariffEntry};
@@ -299,6 +300,62 @@ pub const OPERATIONS: &[Operation] = &[
     .with(&["usage_point", "day", "period"]),
     signed("post", "/v1/bill", "Charges slots or issues a bill: ChargeSlots or IssueBill."),
     signed("delete", "/v1/bill", "Withdraws the charge of a slot: WithdrawSlotCharge."),
+    read::<Page<TransactionFound>>(
+        "/v1/search/transactions",
+        "search",
+        "Finds transactions, newest first; accepted single readings are not listed.",
+    )
+    .with(&[
+        "party",
+        "usage_point",
+        "bill",
+        "meter",
+        "kind",
+        "code",
+        "from_day",
+        "to_day",
+        "from_period",
+        "to_period",
+        "after",
+        "limit",
+    ])
+    .problem(&[problem::READ_MODEL_NOT_READY]),
+    read::<Page<BillEntry>>(
+        "/v1/search/bills",
+        "search",
+        "Finds bills, newest first; since when one is stale, the bill itself says.",
+    )
+    .with(&[
+        "party",
+        "usage_point",
+        "bill",
+        "state",
+        "amount_min",
+        "amount_max",
+        "from_day",
+        "to_day",
+        "after",
+        "limit",
+    ])
+    .problem(&[problem::READ_MODEL_NOT_READY]),
+    read::<Page<PaymentFound>>(
+        "/v1/search/payments",
+        "search",
+        "Finds movements of tokens, newest first.",
+    )
+    .with(&[
+        "party",
+        "usage_point",
+        "bill",
+        "kind",
+        "amount_min",
+        "amount_max",
+        "from_day",
+        "to_day",
+        "after",
+        "limit",
+    ])
+    .problem(&[problem::READ_MODEL_NOT_READY]),
     Operation {
         answer: Answer::Events(schema::<EventsPage>),
         ..read::<()>(

@@ -16,6 +16,8 @@ enum Form {
     Hex(u8),
     /// A number without a sign, below 2⁶⁴.
     Number,
+    /// A signed amount.
+    Amount,
     /// `limit`.
     Limit,
     /// `2016-06-01`.
@@ -46,6 +48,18 @@ const PARAMETERS: &[Parameter] = &[
     query("limit", Form::Limit, "Items of the page."),
     query("period", Form::Number, "A settlement period, instead of a day."),
     query("usage_point", Form::Hex(32), "The id of a usage point."),
+    query("party", Form::Hex(64), "Whom it names: who signed, was registered, billed or paid."),
+    query("bill", Form::Hex(32), "The id of a bill."),
+    query("meter", Form::Hex(64), "The address of a meter's key."),
+    query("kind", Form::Text, "The name or number of a kind of transaction."),
+    query("code", Form::Number, "0 for what acted, else the number of a rule."),
+    query("state", Form::Text, "The `status` of a bill, as far as the reader may see it."),
+    query("from_day", Form::Day, "Not before this local day."),
+    query("to_day", Form::Day, "Not after this local day."),
+    query("from_period", Form::Number, "Not before this settlement period."),
+    query("to_period", Form::Number, "Not after this settlement period."),
+    query("amount_min", Form::Amount, "At least this many micro, of what the reader may see."),
+    query("amount_max", Form::Amount, "At most this many micro, of what the reader may see."),
     query("since", Form::Number, "Events above this height."),
     query("topics", Form::Text, "Topics with commas between them; by default all."),
     query("day", Form::Day, "A local day of the grid's zone; by default the running one."),
@@ -94,6 +108,7 @@ fn schema(form: &Form) -> Value {
             json!({ "type": "string", "pattern": format!("^[0-9a-f]{{{digits}}}$") })
         }
         Form::Number => json!({ "type": "integer", "format": "uint64", "minimum": 0 }),
+        Form::Amount => json!({ "type": "integer", "format": "int64" }),
         Form::Limit => json!({
             "type": "integer",
             "minimum": 1,

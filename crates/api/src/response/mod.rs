@@ -14,6 +14,7 @@ pub mod day;
 pub mod event;
 pub mod party;
 pub mod receipt;
+pub mod search;
 pub mod status;
 pub mod submit;
 pub mod tariff;

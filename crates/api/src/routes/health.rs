@@ -29,8 +29,12 @@ pub(crate) async fn metrics(ask: Ask) -> Result<Response, Problem> {
     let shared = Arc::clone(&ask.shared);
     ask.answer(metrics::CONTENT_TYPE, move |read| {
         let metrics = &shared.config().metrics;
-        let counts =
-            Counts { sessions: shared.sessions.count(), live: shared.live_count(), read_model: 0 };
+        let model = shared.config().read_model.as_ref();
+        let counts = Counts {
+            sessions: shared.sessions.count(),
+            live: shared.live_count(),
+            read_model: model.and_then(|model| model.height()).unwrap_or(0),
+        };
         metrics.text(&read.view, &counts).map(String::into_bytes).map_err(Problem::internal)
     })
     .await

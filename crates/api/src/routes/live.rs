@@ -85,10 +85,7 @@ async fn talk(shared: &Arc<Shared>, socket: &mut WebSocket) -> Option<Close> {
         Ok(hello) => hello,
         Err(reason) => return Some(Close(WRONG_FRAME, reason)),
     };
-    match follow(shared, socket, hello).await {
-        Err(close) => Some(close),
-        Ok(()) => None,
-    }
+    follow(shared, socket, hello).await.err()
 }
 
 struct Wanted {

@@ -12,6 +12,7 @@ mod openapi;
 mod pages;
 mod parties;
 mod readings;
+mod search;
 mod sessions;
 mod stations;
 mod status;
@@ -166,6 +167,9 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/bill", verbs::bill),
         write("post", "/v1/bill", json(post(verbs::charge))),
         write("delete", "/v1/bill", json(delete(verbs::withdraw_charge))),
+        read("/v1/search/transactions", search::transactions),
+        read("/v1/search/bills", search::bills),
+        read("/v1/search/payments", search::payments),
         read("/v1/events", events::list),
         read("/v1/live", live::open),
         read("/v1/tariffs", tariffs::list),

@@ -65,6 +65,57 @@ async fn five_hundred_random_bodies_are_refused_as_the_callers_mistake() {
     }
 }
 
+/// Resident bytes of this process; `None` where the system does not say.
+fn resident_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    text.split_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * 4_096)
+}
+
+/// A thousand by default, ten thousand with `GRIDTALLY_LONG`.
+#[tokio::test]
+async fn hostile_requests_of_every_method_at_every_address_keep_memory_flat() {
+    let network = Network::new(PRIVATE);
+    let count = if std::env::var_os("GRIDTALLY_LONG").is_some() { 10_000_usize } else { 1_000 };
+    let methods = ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE"];
+    let names = ["after", "before", "limit", "day", "period", "at_least", "party", "amount_min"];
+    let addresses = api::routes::addresses();
+    let mut random = Bytes { seed: 2_000_000 };
+    let mut at_half = None;
+    for number in 0..count {
+        if number == count / 2 {
+            at_half = resident_bytes();
+        }
+        let choice = random.next();
+        let hex = |from: usize, length: usize| -> String {
+            choice[from..].iter().take(length).map(|byte| format!("{byte:02x}")).collect()
+        };
+        let (_, address) = addresses[usize::from(choice[0]) % addresses.len()];
+        let mut path = address.to_owned();
+        while let (Some(start), Some(end)) = (path.find('{'), path.find('}')) {
+            let length = [0, 1, 16, 31][usize::from(choice[1] % 4)];
+            path.replace_range(start..=end, &format!("x{}", hex(1, length)));
+        }
+        // A height that is waited for would make the test slow, not the node.
+        let name = names[usize::from(choice[2]) % names.len()];
+        let value = if name == "at_least" { "0".to_owned() } else { hex(3, 12) };
+        let path = format!("{path}?{name}={value}&{}", hex(5, usize::from(choice[4] % 8)));
+        let method = methods[usize::from(choice[5]) % methods.len()];
+        let request = Request::builder()
+            .method(method)
+            .uri(&path)
+            .header("content-type", "application/json")
+            .header("accept", ["text/event-stream", "*/*"][usize::from(choice[6] % 2)])
+            .header("authorization", format!("Bearer {}", hex(7, 20)));
+        let body = random.some(usize::from(choice[7]) * 16);
+        let seen = network.send(request.body(Body::from(body)).expect("a request")).await;
+        assert!(seen.status.as_u16() < 500, "{method} {path}: {} {}", seen.status, seen.text());
+    }
+    if let (Some(half), Some(end)) = (at_half, resident_bytes()) {
+        // Other tests run beside this one.
+        assert!(end < half + (128 << 20), "{half} bytes grew to {end}");
+    }
+}
+
 #[tokio::test]
 async fn five_hundred_random_addresses_are_refused_as_the_callers_mistake() {
     let network = Network::new(PRIVATE);
@@ -81,6 +132,10 @@ async fn five_hundred_random_addresses_are_refused_as_the_callers_mistake() {
         "/v1/parties?after=",
         "/?day=",
         "/bills/",
+        "/v1/events?after=",
+        "/v1/search/bills?party=",
+        "/v1/search/transactions?kind=",
+        "/v1/unit?usage_point=",
     ];
     for number in 0..500_usize {
         let choice = random.next();

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use api::{Api, ApiConfig, router};
+use api::{Api, ApiConfig, ReadModel, router};
 use axum::Router;
 use axum::body::{Body as HttpBody, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -181,6 +181,9 @@ pub const OPEN_DEMO: Setup = Setup { demo: true, open_reads: true };
 pub struct Network {
     pub node: Arc<Node>,
     pub router: Router,
+    /// Where the read model lies.
+    pub folder: tempfile::TempDir,
+    pub model: Arc<ReadModel>,
     pub regulator: Member,
     pub provider: Member,
     pub grid: Member,
@@ -251,6 +254,8 @@ impl Network {
         let day: LocalDay = "2016-06-01".parse().expect("a day");
         let node = Arc::new(Node::new(genesis(day, setup.demo)));
         let doors = Doors(Arc::clone(&node));
+        let folder = tempfile::tempdir().expect("a folder");
+        let model = ReadModel::new(folder.path().join("read-model.sqlite"));
         let config = ApiConfig {
             hosts: vec![HOST.to_owned()],
             open_reads: setup.open_reads,
@@ -261,12 +266,15 @@ impl Network {
                 Ok(provable.then(|| format!("{{\"bill\":\"{bill}\"}}").into_bytes()))
             }),
             metrics: Arc::default(),
+            read_model: Some(Arc::clone(&model)),
         };
         let api = Api::new(Arc::new(doors.clone()), Arc::new(doors), config);
         let nobody = Member { id: PartyId::default(), key: key("nobody") };
         let mut network = Self {
             node,
             router: router(api),
+            folder,
+            model,
             regulator: nobody.clone(),
             provider: nobody.clone(),
             grid: nobody.clone(),
@@ -285,7 +293,13 @@ impl Network {
         };
         network.populate();
         network.measure();
+        network.follow();
         network
+    }
+
+    /// The read model reads everything that has happened.
+    pub fn follow(&self) {
+        self.model.catch_up(&self.node.ledger.view()).expect("it follows");
     }
 
     fn populate(&mut self) {
@@ -469,6 +483,11 @@ impl Network {
         let outcome = answer.expect("it is ordered");
         assert_eq!(outcome.code, 0, "{}", api::response::receipt::name(outcome.code));
         outcome.id
+    }
+
+    /// Orders a transaction, whatever becomes of it.
+    pub fn order_one(&self, submission: Submission) {
+        self.node.order(vec![submission]).pop().expect("one answer").expect("it is ordered");
     }
 
     /// Is the key registered for the party? A check of the kit itself.

@@ -7,6 +7,7 @@ mod metrics;
 mod openapi;
 mod pages;
 mod reading;
+mod search;
 mod serving;
 mod sessions;
 mod submitting;

@@ -13,6 +13,7 @@ pub mod load;
 pub mod node;
 pub mod play;
 pub mod proof;
+pub mod read_model;
 pub mod replay;
 pub mod show;
 pub mod simulate;
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> Result<Exit, Ended> {
         Command::Keys(command) => command.run(&global),
         Command::Verify(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),
+        Command::ReadModel(command) => command.run(&global),
         Command::Tariff(command) => command.run(&global),
         Command::Submit(command) => command.run(&global),
         Command::Import(command) => command.run(&global),

@@ -98,6 +98,7 @@ impl NodeCommand {
             clock_offset_ms: self.clock_offset,
             hosts,
             open_reads: is_demo,
+            read_model: Some(super::read_model::file(&directory)),
         }
         .start()?;
         running.stop_gracefully_from_now_on();

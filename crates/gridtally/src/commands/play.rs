@@ -68,6 +68,7 @@ impl Play {
             clock_offset_ms: 0,
             hosts: Vec::new(),
             open_reads: true,
+            read_model: Some(super::read_model::file(&directory)),
         }
         .start()?;
         // Written when the port is ours: whoever finds a genesis finds its ledger.

@@ -1,0 +1,374 @@
+//! From blocks to rows: what each transaction is, whom it names, what it billed and paid.
+//!
+//! Whom an event names is read from its public part, as [`crate::response::event`] writes it: so a new
+//! event is found as soon as it can be shown, and nothing private becomes findable.
+
+use std::collections::BTreeSet;
+
+use contracts::account::{Account, AccountKind};
+use contracts::billing::{Bill, BillState};
+use contracts::registry::Holder;
+use contracts::{Event, Position, Rules};
+use ledger::View;
+use primitives::calendar::{LocalDay, SettlementPeriod};
+use primitives::codec::decode;
+use primitives::envelope::Envelope;
+use primitives::identifier::{BillId, KeyAddress, PartyId, UsagePointId};
+use primitives::receipt::Receipt;
+use primitives::units::{MicroCurrency, Timestamp};
+use rusqlite::{Connection, Transaction, params};
+use serde_json::Value;
+
+use super::ReadModelError;
+use super::schema::{self, State, signed};
+use crate::response::bill::BillEntry;
+use crate::response::event::EventEntry;
+use crate::routes::kind_name;
+
+/// Transactions and blocks of one commit.
+const BATCH: usize = 50_000;
+/// Kinds that have a row only when they were rejected: there may be one for each reading.
+const READINGS: &[&str] = &["SubmitReading"];
+
+/// Whom or what a transaction names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A party.
+    Party(PartyId),
+    /// A usage point.
+    UsagePoint(UsagePointId),
+    /// A meter or another key.
+    Key(KeyAddress),
+    /// A bill.
+    Bill(BillId),
+}
+
+impl Subject {
+    /// One letter and the id.
+    pub fn bytes(&self) -> Vec<u8> {
+        let (letter, id): (u8, &[u8]) = match self {
+            Self::Party(id) => (b'p', id.as_bytes()),
+            Self::UsagePoint(id) => (b'u', id.as_bytes()),
+            Self::Key(id) => (b'k', id.as_bytes()),
+            Self::Bill(id) => (b'b', id.as_bytes()),
+        };
+        let mut bytes = vec![letter];
+        bytes.extend_from_slice(id);
+        bytes
+    }
+
+    /// What a member of an event's public part names; `None` for other members.
+    fn of_member(name: &str, text: &str) -> Option<Self> {
+        match name {
+            "usage_point" => text.parse().ok().map(Self::UsagePoint),
+            "bill" | "replaced_by" | "replaces" => text.parse().ok().map(Self::Bill),
+            "meter" | "key_address" => text.parse().ok().map(Self::Key),
+            "party" | "aggregator" | "gateway" | "customer" | "biller" | "payer" | "payee"
+            | "publisher" => text.parse().ok().map(Self::Party),
+            _ => None,
+        }
+    }
+
+    fn collect(value: &Value, found: &mut BTreeSet<Self>) {
+        for (name, member) in value.as_object().into_iter().flatten() {
+            match member {
+                Value::String(text) => found.extend(Self::of_member(name, text)),
+                other => Self::collect(other, found),
+            }
+        }
+    }
+}
+
+/// Reads blocks from `after` on, as many as one commit takes; gives how far it came.
+pub fn batch(
+    connection: &mut Connection,
+    view: &View,
+    after: u64,
+) -> Result<State, ReadModelError> {
+    let transaction = connection.transaction()?;
+    let mut pass = Pass { view, to: &transaction, bills: BTreeSet::new(), looked_at: 0 };
+    let mut height = after;
+    while height < view.height() && pass.looked_at < BATCH {
+        height += 1;
+        pass.block(height)?;
+    }
+    let bills = std::mem::take(&mut pass.bills);
+    for (bill, event) in bills {
+        pass.bill(bill, event)?;
+    }
+    let state = State { height, complete: height == view.height() };
+    schema::advance(&transaction, view, state)?;
+    transaction.commit()?;
+    Ok(state)
+}
+
+struct Pass<'a> {
+    view: &'a View,
+    to: &'a Transaction<'a>,
+    /// Bills that were issued (with their place among the events) or changed.
+    bills: BTreeSet<(BillId, Option<u32>)>,
+    looked_at: usize,
+}
+
+/// What the events of a transaction say.
+#[derive(Default)]
+struct Said {
+    subjects: BTreeSet<Subject>,
+    first_period: Option<u32>,
+    last_period: Option<u32>,
+    /// Place among the events, payer, payee, amount.
+    payments: Vec<(u32, PartyId, PartyId, MicroCurrency)>,
+}
+
+impl Said {
+    fn cover(&mut self, first: u32, last: u32) {
+        self.first_period = Some(self.first_period.map_or(first, |it| it.min(first)));
+        self.last_period = Some(self.last_period.map_or(last, |it| it.max(last)));
+    }
+
+    /// The periods that an event's public part is about.
+    fn periods(&mut self, of: &Value, rules: &Rules) {
+        let number = |value: &Value| value["period"].as_u64().and_then(|it| u32::try_from(it).ok());
+        if let Some(period) = number(&of["period"]) {
+            self.cover(period, period);
+        }
+        if let Some(first) = number(&of["first_period"]) {
+            let count = |name: &str| of[name].as_u64().unwrap_or(0);
+            let count = count("count") + count("charged") + count("skipped");
+            let count = u32::try_from(count.max(1)).unwrap_or(1);
+            self.cover(first, first.saturating_add(count - 1));
+        }
+        if let Some(day) = of["day"].as_str().and_then(|day| day.parse::<LocalDay>().ok()) {
+            self.days(day, day, rules);
+        }
+    }
+
+    fn days(&mut self, first: LocalDay, last: LocalDay, rules: &Rules) {
+        let (begin, end) = periods_of(first, last, rules);
+        self.cover(begin.get(), end.get());
+    }
+}
+
+/// The first and last period of a range of local days.
+pub fn periods_of(
+    first: LocalDay,
+    last: LocalDay,
+    rules: &Rules,
+) -> (SettlementPeriod, SettlementPeriod) {
+    let (begin, end) = (rules.calendar().periods_of(first), rules.calendar().periods_of(last));
+    let count = u32::from(end.count).saturating_sub(1);
+    (begin.first, SettlementPeriod::new(end.first.get().saturating_add(count)))
+}
+
+impl Pass<'_> {
+    fn block(&mut self, height: u64) -> Result<(), ReadModelError> {
+        let damaged = ledger::LedgerError::Damaged { what: "header" };
+        let sealed = self.view.sealed_header(height)?.ok_or(damaged)?;
+        self.looked_at += 1;
+        for index in 0..sealed.transactions {
+            self.looked_at += 1;
+            self.transaction(Position { height, index }, sealed.header.time)?;
+        }
+        Ok(())
+    }
+
+    fn transaction(&mut self, position: Position, time: Timestamp) -> Result<(), ReadModelError> {
+        let damaged = || ledger::LedgerError::Damaged { what: "transaction" };
+        let receipt = self.view.receipt(position)?.ok_or_else(damaged)?;
+        let events = receipt.events.iter().map(|bytes| decode(bytes));
+        let events: Vec<Event> =
+            events.collect::<Result<_, _>>().map_err(|it| ReadModelError::Event(it.to_string()))?;
+        if let [Event::ReadingSubmitted { .. }] = events.as_slice() {
+            return Ok(());
+        }
+        let envelope = self.view.transaction(position)?.ok_or_else(damaged)?.envelope;
+        if receipt.code == 0 && READINGS.contains(&kind_name(envelope.kind)) {
+            return Ok(());
+        }
+        let mut said = self.said(&events)?;
+        let party = self.signer(&envelope, &mut said.subjects)?;
+        self.write(position, (&envelope, &receipt, time), party, &said)
+    }
+
+    /// The party that signed; a meter is a subject.
+    fn signer(
+        &self,
+        envelope: &Envelope,
+        subjects: &mut BTreeSet<Subject>,
+    ) -> Result<Option<PartyId>, ReadModelError> {
+        let address = envelope.signer.address();
+        let record = self.view.read(|state| state.key_record(&address))?;
+        match record.map(|record| record.holder) {
+            Some(Holder::Party(party)) => {
+                subjects.insert(Subject::Party(party));
+                Ok(Some(party))
+            }
+            Some(Holder::Meter(usage_point)) => {
+                subjects.insert(Subject::Key(address));
+                subjects.insert(Subject::UsagePoint(usage_point));
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn said(&mut self, events: &[Event]) -> Result<Said, ReadModelError> {
+        let rules = self.view.rules();
+        let mut said = Said::default();
+        for (index, event) in (0_u32..).zip(events) {
+            let entry = EventEntry::new(event, rules, false);
+            Subject::collect(&entry.of, &mut said.subjects);
+            said.periods(&entry.of, rules);
+            match event {
+                Event::BillIssued(issued) => {
+                    self.bills.insert((issued.bill, Some(index)));
+                    if let Ok((first, last)) = issued.period.days() {
+                        said.days(first, last, rules);
+                    }
+                }
+                Event::Posted { debit, credit, amount } if is_payment(debit, credit) => {
+                    said.payments.push((index, debit.party, credit.party, *amount));
+                }
+                _ => {}
+            }
+        }
+        let bills: Vec<_> = said.subjects.iter().filter_map(bill_of).collect();
+        for bill in bills {
+            self.bills.insert((bill, None));
+            if let Ok(bill) = self.view.read(|state| state.bill(bill))? {
+                said.subjects.insert(Subject::UsagePoint(bill.usage_point));
+                said.subjects.insert(Subject::Party(bill.customer));
+                said.subjects.insert(Subject::Party(bill.biller));
+            }
+        }
+        Ok(said)
+    }
+
+    fn write(
+        &self,
+        position: Position,
+        (envelope, receipt, time): (&Envelope, &Receipt, Timestamp),
+        party: Option<PartyId>,
+        said: &Said,
+    ) -> Result<(), ReadModelError> {
+        let (height, place) = (signed(position.height), position.index);
+        let id = receipt.transaction.as_bytes().as_slice();
+        let time = signed(time.get());
+        self.to
+            .prepare_cached("INSERT INTO transactions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
+            .execute(params![
+                height,
+                place,
+                id,
+                envelope.kind,
+                receipt.code,
+                party.as_ref().map(|party| party.as_bytes().as_slice()),
+                time,
+                said.first_period,
+                said.last_period,
+            ])?;
+        let mut mention = self.to.prepare_cached("INSERT INTO mentions VALUES (?1, ?2, ?3)")?;
+        for subject in &said.subjects {
+            mention.execute(params![subject.bytes(), height, place])?;
+        }
+        let bill = said.subjects.iter().find_map(bill_of);
+        let usage_point = said.subjects.iter().find_map(|subject| match subject {
+            Subject::UsagePoint(id) => Some(*id),
+            _ => None,
+        });
+        let mut payment = self.to.prepare_cached(
+            "INSERT INTO payments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?;
+        for (event, payer, payee, amount) in &said.payments {
+            payment.execute(params![
+                height,
+                place,
+                event,
+                id,
+                envelope.kind,
+                payer.as_bytes().as_slice(),
+                payee.as_bytes().as_slice(),
+                amount.get(),
+                time,
+                usage_point.as_ref().map(|id| id.as_bytes().as_slice()),
+                bill.as_ref().map(|id| id.as_bytes().as_slice()),
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// A bill as it stands in the view; `event` is its place among the events that issued it.
+    fn bill(&self, id: BillId, event: Option<u32>) -> Result<(), ReadModelError> {
+        let (bill, state) = self.view.read(|state| (state.bill(id), state.bill_state(id)))?;
+        let (Ok(bill), Ok(state)) = (bill, state) else { return Ok(()) };
+        // Since when a bill is stale follows from more than its own events: the bill itself says it.
+        let entry = |seen| BillEntry::new(id, &bill, &state, None, seen);
+        let status = entry(true).amounts.map_or("", |amounts| amounts.status);
+        let texts = [true, false].map(|seen| serde_json::to_string(&entry(seen)));
+        let [Ok(shown), Ok(hidden)] = texts else { return Ok(()) };
+        if let Some(event) = event {
+            self.issued(id, (&bill, &state), event)?;
+        }
+        self.to
+            .prepare_cached(
+                "UPDATE bills SET total = ?2, paid = ?3, open = ?4, status = ?5, shown = ?6, \
+                 hidden = ?7 WHERE bill = ?1",
+            )?
+            .execute(params![
+                id.as_bytes().as_slice(),
+                bill.total.get(),
+                state.paid.get(),
+                state.open.get(),
+                status,
+                shown,
+                hidden,
+            ])?;
+        Ok(())
+    }
+
+    fn issued(
+        &self,
+        id: BillId,
+        (bill, state): (&Bill, &BillState),
+        event: u32,
+    ) -> Result<(), ReadModelError> {
+        let station = |usage_point: UsagePointId| {
+            self.view.read(|state| {
+                let usage_point = state.usage_point(usage_point).ok()?;
+                state.station(usage_point.station).ok()
+            })
+        };
+        let grid_operator = station(bill.usage_point)?.map(|station| station.grid_operator);
+        let days = bill.period.days().ok();
+        self.to
+            .prepare_cached(
+                "INSERT OR REPLACE INTO bills VALUES \
+                 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, 0, '', '', '')",
+            )?
+            .execute(params![
+                id.as_bytes().as_slice(),
+                signed(state.position.height),
+                state.position.index,
+                event,
+                bill.usage_point.as_bytes().as_slice(),
+                bill.customer.as_bytes().as_slice(),
+                bill.biller.as_bytes().as_slice(),
+                grid_operator.unwrap_or_default().as_bytes().as_slice(),
+                days.map(|(first, _)| first.get()),
+                days.map(|(_, last)| last.get()),
+            ])?;
+        Ok(())
+    }
+}
+
+fn bill_of(subject: &Subject) -> Option<BillId> {
+    match subject {
+        Subject::Bill(id) => Some(*id),
+        _ => None,
+    }
+}
+
+/// Did tokens move, and not only dues?
+fn is_payment(debit: &Account, credit: &Account) -> bool {
+    debit.kind == AccountKind::Wallet || credit.kind == AccountKind::Wallet
+}
