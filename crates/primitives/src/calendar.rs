@@ -126,6 +126,19 @@ impl LocalDay {
         (date.year(), date.month(), date.day())
     }
 
+    /// The day of the week: 0 = Monday to 6 = Sunday.
+    #[must_use]
+    pub const fn weekday(self) -> u8 {
+        // 1970-01-01 was a Thursday.
+        (self.0 + 3).rem_euclid(7) as u8
+    }
+
+    /// How many days the day's month has: 28 to 31.
+    #[must_use]
+    pub fn days_in_month(self) -> u8 {
+        self.date().days_in_month().unsigned_abs()
+    }
+
     /// The day `days` later, or earlier when negative.
     ///
     /// # Errors
@@ -169,6 +182,18 @@ impl FromStr for LocalDay {
         let parsed = Self::from_civil(year, small(month)?, small(day)?)?;
         if parsed.to_string() == text { Ok(parsed) } else { Err(REFUSED) }
     }
+}
+
+/// What the clocks of the grid's zone show when a period begins.
+///
+/// The day is the one that the period is billed in. It differs from the date on the clock only where
+/// clocks are set back over midnight: what happens then a second time stays in the new day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LocalTime {
+    /// The local day.
+    pub day: LocalDay,
+    /// Minutes since midnight on the clock, 0–1,439.
+    pub minute: u16,
 }
 
 /// The largest number of changes of the clocks that a zone may list: 250 years of summer time.
@@ -328,6 +353,18 @@ impl Calendar {
         let day = self.day_of(period)?;
         let slot = period.0 - self.periods_of(day).first.0;
         Ok((day, u16::try_from(slot).map_err(|_| OutOfRange::of("SettlementPeriod"))?))
+    }
+
+    /// What the clocks show when `period` begins.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] for periods after the year 9999.
+    pub fn local_time(&self, period: SettlementPeriod) -> Result<LocalTime, OutOfRange> {
+        let second = i64::from(period.0) * i64::from(self.slot_seconds);
+        let span = self.spans.partition_point(|&(start, _)| start <= second) - 1;
+        let minute = (second + self.spans[span].1).rem_euclid(DAY_SECONDS) / 60;
+        let minute = u16::try_from(minute).expect("a day has 1,440 minutes");
+        Ok(LocalTime { day: self.day_of(period)?, minute })
     }
 
     /// Rule: local day d starts with the smallest UTC second t for which t + offset(t) ≥ 86400·d.

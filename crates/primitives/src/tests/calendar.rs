@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::calendar::{
-    BillingPeriod, Calendar, CalendarError, GridZone, LocalDay, SettlementPeriod,
+    BillingPeriod, Calendar, CalendarError, GridZone, LocalDay, LocalTime, SettlementPeriod,
 };
 use crate::codec::{decode, encode};
 use crate::units::Timestamp;
@@ -96,6 +96,33 @@ fn periods_number_the_slots_of_utc() {
     // A day of five-minute slots has more of them than a byte can count.
     let five = Calendar::new(5, zone(19_800, &[])).unwrap();
     assert_eq!(five.periods_of("2016-06-01".parse().unwrap()).count, 288);
+}
+
+#[test]
+fn the_clock_of_a_period() {
+    let at = |calendar: &Calendar, moment: &str| {
+        let period = calendar.period_at(moment.parse().unwrap()).unwrap();
+        let LocalTime { day, minute } = calendar.local_time(period).unwrap();
+        format!("{day} {:02}:{:02}", minute / 60, minute % 60)
+    };
+    let kolkata = quarter_hours(19_800, &[]);
+    assert_eq!(at(&kolkata, "2016-05-31T18:30:00Z"), "2016-06-01 00:00");
+    assert_eq!(at(&kolkata, "2016-06-01T18:29:59Z"), "2016-06-01 23:45");
+    let berlin =
+        quarter_hours(3_600, &[("2016-03-27T01:00:00Z", 7_200), ("2016-10-30T01:00:00Z", 3_600)]);
+    // The hour from two to three does not come in spring and comes twice in autumn.
+    assert_eq!(at(&berlin, "2016-03-27T00:45:00Z"), "2016-03-27 01:45");
+    assert_eq!(at(&berlin, "2016-03-27T01:00:00Z"), "2016-03-27 03:00");
+    assert_eq!(at(&berlin, "2016-10-30T00:30:00Z"), "2016-10-30 02:30");
+    assert_eq!(at(&berlin, "2016-10-30T01:30:00Z"), "2016-10-30 02:30");
+    let half_past = quarter_hours(3_600, &[("2016-11-05T23:30:00Z", 0)]);
+    assert_eq!(at(&half_past, "2016-11-05T23:45:00Z"), "2016-11-06 23:45");
+    assert!(kolkata.local_time(SettlementPeriod::new(u32::MAX)).is_err());
+    let weekday = |text: &str| text.parse::<LocalDay>().unwrap().weekday();
+    assert_eq!(["1970-01-01", "2016-06-05", "2016-06-06"].map(weekday), [3, 6, 0]);
+    assert_eq!(LocalDay::MIN.weekday(), 2);
+    let length = |text: &str| text.parse::<LocalDay>().unwrap().days_in_month();
+    assert_eq!(["2016-02-29", "2015-02-01", "2016-12-31"].map(length), [29, 28, 31]);
 }
 
 #[test]
