@@ -3,11 +3,12 @@
 use contracts::billing::bill_calculation::TariffSegment;
 use contracts::billing::{Bill, BillLine, LineKind};
 use contracts::tariff::TariffVersion;
+use contracts::tariff::charges::ChargeName;
 use primitives::calendar::{BillingPeriod, SettlementPeriod};
 use primitives::codec::CodecError;
 use primitives::hash::Hash;
 use primitives::identifier::{BillId, PartyId, TariffId, UsagePointId};
-use primitives::units::{MicroCurrency, MilliMicro, Timestamp, WattHours};
+use primitives::units::{MicroCurrency, MilliMicro, Timestamp, WattHours, Watts};
 use serde::{Deserialize, Serialize};
 
 use crate::json::Written;
@@ -25,6 +26,7 @@ pub(crate) struct BillJson {
     customer: Written<PartyId>,
     biller: Written<PartyId>,
     export_payer: Written<PartyId>,
+    connection_limit_w: Written<i64>,
     metered_import_wh: Written<u64>,
     metered_export_wh: Written<u64>,
     residual_import_wh: Written<u64>,
@@ -41,6 +43,10 @@ pub(crate) struct BillJson {
 #[serde(deny_unknown_fields)]
 pub(crate) struct LineJson {
     kind: LineKindJson,
+    /// The slab, from 1, on a line of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slab: Option<u8>,
+    name: Written<ChargeName>,
     tariff: Written<TariffId>,
     version: u16,
     energy_wh: Written<u64>,
@@ -53,6 +59,69 @@ pub(crate) struct LineJson {
 enum LineKindJson {
     EnergyImport,
     EnergyExport,
+    SlabImport,
+    FixedCharge,
+    MinimumCharge,
+    TaxExclusive,
+    TaxInclusive,
+}
+
+impl LineKindJson {
+    /// The kind's name, and the slab where it has one.
+    const fn of(kind: LineKind) -> (Self, Option<u8>) {
+        match kind {
+            LineKind::EnergyImport => (Self::EnergyImport, None),
+            LineKind::EnergyExport => (Self::EnergyExport, None),
+            LineKind::SlabImport { number } => (Self::SlabImport, Some(number)),
+            LineKind::FixedCharge => (Self::FixedCharge, None),
+            LineKind::MinimumCharge => (Self::MinimumCharge, None),
+            LineKind::TaxExclusive => (Self::TaxExclusive, None),
+            LineKind::TaxInclusive => (Self::TaxInclusive, None),
+        }
+    }
+
+    /// A slab beside another kind is lost here, so that the file is not as it has to be written.
+    fn kind(self, slab: Option<u8>) -> Result<LineKind, CodecError> {
+        Ok(match self {
+            Self::EnergyImport => LineKind::EnergyImport,
+            Self::EnergyExport => LineKind::EnergyExport,
+            Self::SlabImport => LineKind::SlabImport {
+                number: slab.ok_or_else(|| CodecError::invalid("a line of a slab names it"))?,
+            },
+            Self::FixedCharge => LineKind::FixedCharge,
+            Self::MinimumCharge => LineKind::MinimumCharge,
+            Self::TaxExclusive => LineKind::TaxExclusive,
+            Self::TaxInclusive => LineKind::TaxInclusive,
+        })
+    }
+}
+
+impl LineJson {
+    fn of(line: &BillLine) -> Self {
+        let (kind, slab) = LineKindJson::of(line.kind);
+        Self {
+            kind,
+            slab,
+            name: Written(line.name.clone()),
+            tariff: Written(line.tariff),
+            version: line.version,
+            energy_wh: Written(line.energy.get()),
+            exact_milli_micro: Written(line.exact.get()),
+            amount_micro: Written(line.amount.get()),
+        }
+    }
+
+    fn line(self) -> Result<BillLine, CodecError> {
+        Ok(BillLine {
+            kind: self.kind.kind(self.slab)?,
+            name: self.name.0,
+            tariff: self.tariff.0,
+            version: self.version,
+            energy: WattHours::new(self.energy_wh.0),
+            exact: MilliMicro::new(self.exact_milli_micro.0),
+            amount: MicroCurrency::new(self.amount_micro.0),
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,17 +136,6 @@ pub(crate) struct SegmentJson {
 
 impl BillJson {
     pub(crate) fn of(bill: &Bill) -> Self {
-        let line = |it: &BillLine| LineJson {
-            kind: match it.kind {
-                LineKind::EnergyImport => LineKindJson::EnergyImport,
-                LineKind::EnergyExport => LineKindJson::EnergyExport,
-            },
-            tariff: Written(it.tariff),
-            version: it.version,
-            energy_wh: Written(it.energy.get()),
-            exact_milli_micro: Written(it.exact.get()),
-            amount_micro: Written(it.amount.get()),
-        };
         Self {
             id: Written(bill.id()),
             usage_point: Written(bill.usage_point),
@@ -87,11 +145,12 @@ impl BillJson {
             customer: Written(bill.customer),
             biller: Written(bill.biller),
             export_payer: Written(bill.export_payer),
+            connection_limit_w: Written(bill.connection_limit.get()),
             metered_import_wh: Written(bill.metered_import.get()),
             metered_export_wh: Written(bill.metered_export.get()),
             residual_import_wh: Written(bill.residual_import.get()),
             residual_export_wh: Written(bill.residual_export.get()),
-            lines: bill.lines.iter().map(line).collect(),
+            lines: bill.lines.iter().map(LineJson::of).collect(),
             total_micro: Written(bill.total.get()),
             readings_root: Written(bill.readings_root),
             frequency_root: Written(bill.frequency_root),
@@ -101,18 +160,7 @@ impl BillJson {
     }
 
     pub(crate) fn bill(self) -> Result<Bill, CodecError> {
-        let line = |it: LineJson| BillLine {
-            kind: match it.kind {
-                LineKindJson::EnergyImport => LineKind::EnergyImport,
-                LineKindJson::EnergyExport => LineKind::EnergyExport,
-            },
-            tariff: it.tariff.0,
-            version: it.version,
-            energy: WattHours::new(it.energy_wh.0),
-            exact: MilliMicro::new(it.exact_milli_micro.0),
-            amount: MicroCurrency::new(it.amount_micro.0),
-        };
-        let lines: Vec<_> = self.lines.into_iter().map(line).collect();
+        let lines: Result<Vec<_>, _> = self.lines.into_iter().map(LineJson::line).collect();
         Ok(Bill {
             usage_point: self.usage_point.0,
             number: self.number,
@@ -121,11 +169,12 @@ impl BillJson {
             customer: self.customer.0,
             biller: self.biller.0,
             export_payer: self.export_payer.0,
+            connection_limit: Watts::new(self.connection_limit_w.0),
             metered_import: WattHours::new(self.metered_import_wh.0),
             metered_export: WattHours::new(self.metered_export_wh.0),
             residual_import: WattHours::new(self.residual_import_wh.0),
             residual_export: WattHours::new(self.residual_export_wh.0),
-            lines: lines.try_into()?,
+            lines: lines?.try_into()?,
             total: MicroCurrency::new(self.total_micro.0),
             readings_root: self.readings_root.0,
             frequency_root: self.frequency_root.0,

@@ -48,3 +48,4 @@ mod json;
 mod proof_columns;
 mod proof_json;
 mod tariff_json;
+mod tariff_toml;

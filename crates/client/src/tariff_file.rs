@@ -3,27 +3,28 @@
 //! Prices are decimal numbers in quotes, in whole units of the currency (`price = "6.20"`) or in its
 //! hundredths (`price_paise = "620"`); frequencies are `frequency_hz = "49.84"` or
 //! `frequency_mhz = 49840`. There are no floats: a number without quotes and with a point is refused.
-//! The examples in `examples/tariffs/` show every field.
+//! The examples in `examples/tariffs/` show every field. What a month costs tells [`example_bill`].
 
-use std::fmt;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use contracts::Malformed;
-use contracts::tariff::frequency_curve::{CurvePoint, PointPrice};
-use contracts::tariff::{ExportRule, FrequencyCurve, PriceRule, TariffTerms};
+use contracts::billing::bill_calculation::{
+    BillCalculation, BillInputs, CalculationError, DayInput, TariffSegment, calculate,
+    no_allocation,
+};
+use contracts::tariff::{TariffTerms, TariffVersion};
+use primitives::calendar::{Calendar, LocalDay, LocalTime};
 use primitives::codec::Text;
+use primitives::identifier::TariffId;
+use primitives::reading::Reading;
 use primitives::rounding::div_half_away;
-use primitives::units::{MicroPerKilowattHour, MilliHertz};
-use serde::de::{Error as _, Visitor};
-use serde::{Deserialize, Deserializer};
+use primitives::units::{MicroPerKilowattHour, MilliHertz, OutOfRange, Watts};
 use thiserror::Error;
-use toml::Spanned;
 
 use crate::atomic_file;
 use crate::decimal;
-use crate::tariff_json::{InterpolationName, RoundingName};
+use crate::tariff_toml::{TariffToml, Wrong};
 
 /// What the file says that it is.
 pub const FORMAT: &str = "gridtally-tariff/1";
@@ -81,10 +82,7 @@ impl TariffFile {
         }
         let name = file.name.get_ref().as_str();
         let name = Text::new(name).map_err(|error| at((file.name.span(), error.to_string())))?;
-        let terms = TariffTerms {
-            import: file.import.rule().map_err(at)?,
-            export: file.export.rule().map_err(at)?,
-        };
+        let terms = file.terms().map_err(at)?;
         terms.check()?;
         Ok(Self { name, terms })
     }
@@ -100,11 +98,112 @@ impl TariffFile {
     }
 }
 
-/// The price of energy drawn at each of the frequencies.
+/// The price of energy drawn at each of the local times with its frequency; empty when the tariff
+/// prices a month's energy by slabs.
 #[must_use]
-pub fn try_tariff(terms: &TariffTerms, frequencies: &[MilliHertz]) -> Vec<MicroPerKilowattHour> {
-    // With a frequency given, every rule has a price.
-    frequencies.iter().filter_map(|it| terms.prices(Some(*it))).map(|it| it.import).collect()
+pub fn try_tariff(
+    terms: &TariffTerms,
+    slots: &[(LocalTime, MilliHertz)],
+) -> Vec<MicroPerKilowattHour> {
+    let price = |(time, frequency): &(LocalTime, MilliHertz)| {
+        terms.prices(*time, Some(*frequency)).map(|prices| prices.import)
+    };
+    slots.iter().filter_map(price).collect()
+}
+
+/// What somebody used, to see what a tariff would charge for it.
+#[derive(Clone, Copy, Debug)]
+pub struct ExampleUse<'a> {
+    /// The local day of the first reading.
+    pub first_day: LocalDay,
+    /// One reading per slot, in whole local days.
+    pub readings: &'a [Reading],
+    /// One frequency per reading, or none at all for a tariff that needs none.
+    pub frequencies: &'a [MilliHertz],
+    /// The connection's limit, by which some fixed charges are counted.
+    pub connection_limit: Watts,
+    /// The smallest unit of the currency, in micro: 10 000 for two decimals.
+    pub minor_unit_micro: i64,
+}
+
+/// Why there is no example bill.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ExampleError {
+    /// A ledger with this calendar would refuse the tariff.
+    #[error("the ledger would refuse the tariff: {0}")]
+    Malformed(#[from] Malformed),
+    /// The readings end inside a day, or there are none.
+    #[error("the readings of {0} are not those of a whole day")]
+    Incomplete(LocalDay),
+    /// There are not as many frequencies as readings.
+    #[error("{frequencies} frequencies for {readings} readings")]
+    FrequencyCount {
+        /// How many frequencies there are.
+        frequencies: usize,
+        /// How many readings there are.
+        readings: usize,
+    },
+    /// The bill cannot be computed.
+    #[error(transparent)]
+    Calculation(#[from] CalculationError),
+}
+
+impl From<OutOfRange> for ExampleError {
+    fn from(error: OutOfRange) -> Self {
+        Self::Calculation(error.into())
+    }
+}
+
+/// The bill that a tariff would make of some use, with the function that the ledger bills with.
+///
+/// # Errors
+/// [`ExampleError`].
+pub fn example_bill(
+    terms: &TariffTerms,
+    calendar: &Calendar,
+    usage: &ExampleUse<'_>,
+) -> Result<BillCalculation, ExampleError> {
+    terms.check()?;
+    let slot_minutes = u8::try_from(calendar.slot_seconds() / 60);
+    terms.check_slots(slot_minutes.expect("slots are at most an hour long"))?;
+    let (frequencies, readings) = (usage.frequencies.len(), usage.readings.len());
+    if ![0, readings].contains(&frequencies) {
+        return Err(ExampleError::FrequencyCount { frequencies, readings });
+    }
+    let first_period = calendar.periods_of(usage.first_day).first;
+    let tariff = TariffId::default();
+    let version = TariffVersion { tariff, version: 1, first_period, terms: terms.clone() };
+    let segments = vec![TariffSegment { first_period, version }];
+    let connection_limit = usage.connection_limit;
+    let days = example_days(calendar, usage)?;
+    let inputs = BillInputs { segments, days, connection_limit };
+    Ok(calculate(calendar, &inputs, usage.minor_unit_micro, &no_allocation)?)
+}
+
+fn example_days(
+    calendar: &Calendar,
+    usage: &ExampleUse<'_>,
+) -> Result<Vec<DayInput>, ExampleError> {
+    let (mut readings, mut frequencies) = (usage.readings, usage.frequencies);
+    let mut day = usage.first_day;
+    let mut days = Vec::new();
+    loop {
+        let count = usize::from(calendar.periods_of(day).count);
+        let (today, later) =
+            readings.split_at_checked(count).ok_or(ExampleError::Incomplete(day))?;
+        let at_hand = count.min(frequencies.len());
+        let (of_today, of_later) = frequencies.split_at(at_hand);
+        days.push(DayInput {
+            day,
+            readings: today.to_vec(),
+            frequencies: of_today.iter().copied().map(Some).collect(),
+        });
+        (readings, frequencies) = (later, of_later);
+        if readings.is_empty() {
+            return Ok(days);
+        }
+        day = day.next()?;
+    }
 }
 
 /// The mean of prices, exactly: a sum and a count.
@@ -127,241 +226,5 @@ impl MeanPrice {
     pub fn paise_per_kwh(&self) -> String {
         // A micro is exactly the fourth decimal of a hundredth.
         decimal::format(div_half_away(self.sum_micro, self.count), 4)
-    }
-}
-
-/// A place in the text and what is wrong there.
-type Wrong = (Range<usize>, String);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TariffToml {
-    format: Spanned<String>,
-    name: Spanned<String>,
-    import: RuleToml,
-    export: ExportToml,
-}
-
-/// The fields of every kind of rule; a tagged enum would lose the lines of its fields.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleToml {
-    kind: Spanned<RuleKind>,
-    price: Option<Spanned<Price>>,
-    price_paise: Option<Spanned<Paise>>,
-    points: Option<Spanned<Vec<Spanned<PointToml>>>>,
-    interpolation: Option<Spanned<InterpolationName>>,
-    step_mhz: Option<Spanned<u16>>,
-    rounding: Option<Spanned<RoundingName>>,
-    reference_price: Option<Spanned<Price>>,
-    reference_price_paise: Option<Spanned<Paise>>,
-    reference_price_cap: Option<Spanned<Price>>,
-    reference_price_cap_paise: Option<Spanned<Paise>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum RuleKind {
-    Flat,
-    FrequencyLinked,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExportToml {
-    kind: Spanned<ExportKind>,
-    price: Option<RuleToml>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum ExportKind {
-    SameAsImport,
-    Separate,
-    NotCredited,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PointToml {
-    frequency_hz: Option<Spanned<Hertz>>,
-    frequency_mhz: Option<Spanned<u32>>,
-    price: Option<Spanned<PriceOrReference>>,
-    price_paise: Option<Spanned<Paise>>,
-}
-
-impl RuleToml {
-    fn rule(self) -> Result<PriceRule, Wrong> {
-        let at = self.kind.span();
-        if *self.kind.get_ref() == RuleKind::Flat {
-            let foreign = [
-                self.points.map(|it| it.span()),
-                self.interpolation.map(|it| it.span()),
-                self.step_mhz.map(|it| it.span()),
-                self.rounding.map(|it| it.span()),
-                self.reference_price.map(|it| it.span()),
-                self.reference_price_paise.map(|it| it.span()),
-                self.reference_price_cap.map(|it| it.span()),
-                self.reference_price_cap_paise.map(|it| it.span()),
-            ];
-            if let Some(span) = foreign.into_iter().flatten().next() {
-                return Err((span, "a flat price has only price or price_paise".to_owned()));
-            }
-            let price = one_price(self.price, self.price_paise, "price", &at)?;
-            return Ok(PriceRule::Flat { price });
-        }
-        let foreign = self.price.map(|it| it.span()).or(self.price_paise.map(|it| it.span()));
-        if let Some(span) = foreign {
-            return Err((span, "a frequency-linked price has points, not a price".to_owned()));
-        }
-        let points = needed(self.points, "points", &at)?;
-        let places = points.span();
-        let points: Result<Vec<_>, _> = points.into_inner().into_iter().map(point).collect();
-        Ok(PriceRule::FrequencyLinked(FrequencyCurve {
-            points: points?.try_into().map_err(|error| (places, format!("points: {error}")))?,
-            interpolation: (*needed(self.interpolation, "interpolation", &at)?.get_ref()).into(),
-            step_millihertz: needed(self.step_mhz, "step_mhz", &at)?.into_inner(),
-            rounding: (*needed(self.rounding, "rounding", &at)?.get_ref()).into(),
-            reference_price: one_price(
-                self.reference_price,
-                self.reference_price_paise,
-                "reference_price",
-                &at,
-            )?,
-            reference_price_cap: one_price(
-                self.reference_price_cap,
-                self.reference_price_cap_paise,
-                "reference_price_cap",
-                &at,
-            )?,
-        }))
-    }
-}
-
-impl ExportToml {
-    fn rule(self) -> Result<ExportRule, Wrong> {
-        let at = self.kind.span();
-        match (*self.kind.get_ref(), self.price) {
-            (ExportKind::SameAsImport, None) => Ok(ExportRule::SameAsImport),
-            (ExportKind::NotCredited, None) => Ok(ExportRule::NotCredited),
-            (ExportKind::Separate, Some(price)) => price.rule().map(ExportRule::Separate),
-            (ExportKind::Separate, None) => {
-                Err((at, "a separate export price needs a table [export.price]".to_owned()))
-            }
-            (_, Some(price)) => {
-                let reason = "only a separate export price has a table [export.price]";
-                Err((price.kind.span(), reason.to_owned()))
-            }
-        }
-    }
-}
-
-fn point(point: Spanned<PointToml>) -> Result<CurvePoint, Wrong> {
-    let at = point.span();
-    let point = point.into_inner();
-    let frequency = match (point.frequency_hz, point.frequency_mhz) {
-        (Some(hertz), None) => hertz.into_inner().0,
-        (None, Some(millihertz)) => MilliHertz::new(*millihertz.get_ref())
-            .map_err(|_| (millihertz.span(), "a grid runs between 40 and 70 Hz".to_owned()))?,
-        _ => {
-            let reason = "a point has one of frequency_hz and frequency_mhz";
-            return Err((at, reason.to_owned()));
-        }
-    };
-    let price = match (point.price, point.price_paise) {
-        (Some(price), None) => price.into_inner().0,
-        (None, Some(paise)) => PointPrice::Fixed(paise.into_inner().0),
-        _ => return Err((at, "a point has one of price and price_paise".to_owned())),
-    };
-    Ok(CurvePoint { frequency, price })
-}
-
-fn needed<T>(field: Option<T>, name: &str, at: &Range<usize>) -> Result<T, Wrong> {
-    field.ok_or_else(|| (at.clone(), format!("this kind of price needs {name}")))
-}
-
-fn one_price(
-    price: Option<Spanned<Price>>,
-    paise: Option<Spanned<Paise>>,
-    name: &str,
-    at: &Range<usize>,
-) -> Result<MicroPerKilowattHour, Wrong> {
-    match (price, paise) {
-        (Some(price), None) => Ok(price.into_inner().0),
-        (None, Some(paise)) => Ok(paise.into_inner().0),
-        (Some(price), Some(_)) => {
-            Err((price.span(), format!("only one of {name} and {name}_paise is given")))
-        }
-        (None, None) => Err((at.clone(), format!("this kind of price needs {name}"))),
-    }
-}
-
-/// A price in whole units of the currency per kWh.
-struct Price(MicroPerKilowattHour);
-/// A price in hundredths of the currency per kWh.
-struct Paise(MicroPerKilowattHour);
-/// A price, or the word `reference`.
-struct PriceOrReference(PointPrice);
-/// A frequency in hertz.
-struct Hertz(MilliHertz);
-
-/// A decimal number in quotes, or a whole number without.
-struct DecimalText;
-
-impl Visitor<'_> for DecimalText {
-    type Value = String;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a decimal number in quotes, such as \"6.20\"")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<String, E> {
-        Ok(text.to_owned())
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<String, E> {
-        Ok(number.to_string())
-    }
-}
-
-fn micro<'de, D: Deserializer<'de>>(
-    text: &str,
-    places: u32,
-) -> Result<MicroPerKilowattHour, D::Error> {
-    let number = decimal::parse(text, places);
-    let number = number.map_err(|error| D::Error::custom(format!("{text:?}: {error}")))?;
-    Ok(MicroPerKilowattHour::new(number))
-}
-
-impl<'de> Deserialize<'de> for Price {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        micro::<D>(&deserializer.deserialize_any(DecimalText)?, 6).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Paise {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        micro::<D>(&deserializer.deserialize_any(DecimalText)?, 4).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for PriceOrReference {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = deserializer.deserialize_any(DecimalText)?;
-        if text == "reference" {
-            return Ok(Self(PointPrice::Reference));
-        }
-        micro::<D>(&text, 6).map(PointPrice::Fixed).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Hertz {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = deserializer.deserialize_any(DecimalText)?;
-        let number = decimal::parse(&text, 3);
-        let number = number.map_err(|error| D::Error::custom(format!("{text:?}: {error}")))?;
-        let frequency = u32::try_from(number).ok().and_then(|it| MilliHertz::new(it).ok());
-        let reason = format!("{text:?}: a grid runs between 40 and 70 Hz");
-        frequency.map(Self).ok_or_else(|| D::Error::custom(reason))
     }
 }

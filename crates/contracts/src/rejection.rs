@@ -257,6 +257,8 @@ rejections! {
     304 TariffMissing { period } => "no tariff is assigned in period {period}";
     /// The tariff has as many versions as one may have.
     305 TooManyVersions { bound } => "at most {bound} versions or assignments";
+    /// The tariff prices the energy of a month, in slabs; a single slot has no price.
+    306 TariffNotBySlot { period } => "the tariff of period {period} prices the month's energy, not single slots";
 
     /// The sender does not bill this usage point.
     400 NotTheBiller => "the sender does not bill this usage point";

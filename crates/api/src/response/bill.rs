@@ -145,15 +145,20 @@ pub struct BillContent {
 /// A line of a bill.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LineEntry {
-    /// `energy_import` or `energy_export`.
+    /// `energy_import`, `energy_export`, `slab_import`, `fixed_charge`, `minimum_charge`,
+    /// `tax_exclusive` or `tax_inclusive`.
     pub kind: &'static str,
+    /// The slab, from 1, on a line of one.
+    pub slab: Option<u8>,
+    /// The tariff's name of a fixed charge or tax, otherwise empty.
+    pub name: String,
     /// The tariff that priced it.
     pub tariff: String,
     /// Its version.
     pub tariff_version: u16,
     /// The energy.
     pub energy_wh: String,
-    /// Energy × price, summed exactly, in 10⁻⁹ of the currency.
+    /// Before rounding, in 10⁻⁹ of the currency; of a tax that prices contain, the part.
     pub exact_milli_micro: String,
     /// The same, rounded once to the currency's minor unit.
     pub amount_micro: String,
@@ -165,7 +170,17 @@ impl From<&BillLine> for LineEntry {
             kind: match line.kind {
                 LineKind::EnergyImport => "energy_import",
                 LineKind::EnergyExport => "energy_export",
+                LineKind::SlabImport { .. } => "slab_import",
+                LineKind::FixedCharge => "fixed_charge",
+                LineKind::MinimumCharge => "minimum_charge",
+                LineKind::TaxExclusive => "tax_exclusive",
+                LineKind::TaxInclusive => "tax_inclusive",
             },
+            slab: match line.kind {
+                LineKind::SlabImport { number } => Some(number),
+                _ => None,
+            },
+            name: line.name.to_string(),
             tariff: line.tariff.to_string(),
             tariff_version: line.version,
             energy_wh: line.energy.get().to_string(),

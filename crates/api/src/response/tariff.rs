@@ -2,8 +2,11 @@
 
 use contracts::Rules;
 use contracts::tariff::frequency_curve::{FrequencyRounding, Interpolation, PointPrice};
+use contracts::tariff::slabs::Slab;
+use contracts::tariff::time_of_use::{DayOfYear, TimeWindow};
 use contracts::tariff::{
-    ExportRule, FrequencyCurve, PriceRule, Tariff, TariffTerms, TariffVersion,
+    ExportRule, FixedBasis, FixedCharge, FrequencyCurve, PriceRule, Tariff, TariffTerms,
+    TariffVersion, Tax, TaxKind,
 };
 use primitives::identifier::TariffId;
 use schemars::JsonSchema;
@@ -86,7 +89,33 @@ pub fn terms(terms: &TariffTerms) -> Value {
         ExportRule::Separate(price) => rule(price),
         ExportRule::NotCredited => json!({ "rule": "not_credited" }),
     };
-    json!({ "import": rule(&terms.import), "export": export })
+    let fixed = |charge: &FixedCharge| {
+        json!({
+            "name": charge.name.as_str(),
+            "per": match charge.per {
+                FixedBasis::Day => "day",
+                FixedBasis::KilowattDay => "kilowatt_day",
+            },
+            "price_micro": charge.price.get().to_string(),
+        })
+    };
+    let tax = |tax: &Tax| {
+        json!({
+            "name": tax.name.as_str(),
+            "rate_basis_points": tax.rate.get(),
+            "kind": match tax.kind {
+                TaxKind::Exclusive => "exclusive",
+                TaxKind::Inclusive => "inclusive",
+            },
+        })
+    };
+    json!({
+        "import": rule(&terms.import),
+        "export": export,
+        "fixed": terms.fixed.iter().map(fixed).collect::<Vec<_>>(),
+        "minimum_micro_per_day": terms.minimum.map(|minimum| minimum.get().to_string()),
+        "taxes": terms.taxes.iter().map(tax).collect::<Vec<_>>(),
+    })
 }
 
 fn rule(price: &PriceRule) -> Value {
@@ -95,7 +124,35 @@ fn rule(price: &PriceRule) -> Value {
             json!({ "rule": "flat", "price_micro_per_kwh": price.get().to_string() })
         }
         PriceRule::FrequencyLinked(curve) => curve_json(curve),
+        PriceRule::TimeOfUse(rule) => json!({
+            "rule": "time_of_use",
+            "windows": rule.windows.iter().map(window).collect::<Vec<_>>(),
+            "otherwise_micro_per_kwh": rule.otherwise.get().to_string(),
+        }),
+        PriceRule::Slabs(slabs) => {
+            let slab = |slab: &Slab| {
+                json!({
+                    "up_to_wh": slab.up_to.map(|end| end.get().to_string()),
+                    "price_micro_per_kwh": slab.price.get().to_string(),
+                })
+            };
+            json!({ "rule": "slabs", "steps": slabs.steps.iter().map(slab).collect::<Vec<_>>() })
+        }
     }
+}
+
+fn window(window: &TimeWindow) -> Value {
+    const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let date = |day: DayOfYear| format!("{:02}-{:02}", day.month, day.day);
+    let days = (0..).zip(NAMES).filter(|(day, _)| window.weekdays.contains(*day));
+    json!({
+        "from": clock(window.from_minute),
+        "to": clock(window.to_minute),
+        "weekdays": days.map(|(_, name)| name).collect::<Vec<_>>(),
+        "season": [date(window.season.first), date(window.season.last)],
+        "price_micro_per_kwh": window.price.get().to_string(),
+    })
 }
 
 fn curve_json(curve: &FrequencyCurve) -> Value {

@@ -340,10 +340,8 @@ impl Network {
         let rules = Arc::clone(self.node.ledger.rules());
         let periods = rules.calendar().periods_of(self.day);
         let after = periods.first.offset(1).expect("a period");
-        let terms = TariffTerms {
-            import: PriceRule::Flat { price: MicroPerKilowattHour::new(5_000_000) },
-            export: ExportRule::SameAsImport,
-        };
+        let price = MicroPerKilowattHour::new(5_000_000);
+        let terms = TariffTerms::energy(PriceRule::Flat { price }, ExportRule::SameAsImport);
         let body = PublishTariff {
             tariff: None,
             name: "flat".parse().expect("short"),

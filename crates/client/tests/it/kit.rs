@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use client::genesis_file::zone_of_india;
+use client::tariff_file::TariffFile;
 use client::transaction_builder::{GatewayDay, MeterDay, Signer, derived_seed};
 use contracts::billing::IssueBill;
 use contracts::billing::bill_proof::{BillProof, CollectError};
@@ -32,7 +33,8 @@ use primitives::proof::{Anchor, EventPath, EventProof};
 use primitives::reading::{Quality, Reading};
 use primitives::receipt::{Receipt, block_leaf, receipts_tree};
 use primitives::units::{
-    BlockHeight, MicroPerKilowattHour, MilliHertz, Sequence, Timestamp, WattHours, Watts,
+    BlockHeight, MicroCurrency, MicroPerKilowattHour, MilliHertz, Sequence, Timestamp, WattHours,
+    Watts,
 };
 
 pub fn key(name: &str) -> SigningKey {
@@ -416,13 +418,19 @@ fn noise(day: LocalDay, slot: u32, what: &str) -> u64 {
 
 pub fn flat(micro: i64) -> TariffTerms {
     let price = MicroPerKilowattHour::new(micro);
-    TariffTerms { import: PriceRule::Flat { price }, export: ExportRule::SameAsImport }
+    TariffTerms::energy(PriceRule::Flat { price }, ExportRule::SameAsImport)
+}
+
+/// Each kind of line once: slabs, a feed-in price by the clock, fixed charges, a minimum, taxes.
+pub fn full() -> TariffTerms {
+    let slabs = include_str!("../../../../examples/tariffs/slabs-with-taxes.toml");
+    let by_clock = include_str!("../../../../examples/tariffs/time-of-use.toml");
+    let terms = |text: &str| TariffFile::parse(text).unwrap().terms;
+    let minimum = Some(MicroCurrency::new(1_000_000_000_000));
+    TariffTerms { export: terms(by_clock).export, minimum, ..terms(slabs) }
 }
 
 pub fn curve() -> TariffTerms {
     let curve = FrequencyCurve::deviation_vector_2019(MicroPerKilowattHour::new(6_200_000));
-    TariffTerms {
-        import: PriceRule::FrequencyLinked(curve.unwrap()),
-        export: ExportRule::SameAsImport,
-    }
+    TariffTerms::energy(PriceRule::FrequencyLinked(curve.unwrap()), ExportRule::SameAsImport)
 }

@@ -2,16 +2,21 @@
 
 use client::proof_file::{ProofFile, ProofFileError};
 use client::verify::{TrustAnchor, VerifyError, verify};
+use contracts::billing::bill_calculation::tariff_hash;
 use contracts::billing::bill_proof::{BillProof, BillProofError, verify_bill_proof};
+use contracts::billing::{BillLine, LineKind};
+use contracts::tariff::{ExportRule, PriceRule, Slabs, TariffTerms};
 use primitives::calendar::BillingPeriod;
-use primitives::codec::{decode, encode};
+use primitives::codec::{Bounded, decode, encode};
 use primitives::header::{Certificate, ValidatorSet};
 use primitives::key::Signature;
 use primitives::proof::SetChange;
 use primitives::reading::DaySeed;
-use primitives::units::{BlockHeight, MicroCurrency, MilliHertz, Timestamp, WattHours};
+use primitives::units::{
+    BlockHeight, MicroCurrency, MilliHertz, MilliMicro, Timestamp, WattHours, Watts,
+};
 
-use crate::kit::{Ledger, curve, day, flat, key};
+use crate::kit::{Ledger, curve, day, flat, full, key};
 
 const FIRST: i8 = 1;
 
@@ -79,6 +84,27 @@ fn after_set_change() -> BillProof {
     proof
 }
 
+/// The bill of one day with every kind of line, and a change of tariff at noon.
+fn every_line() -> BillProof {
+    let mut ledger = Ledger::new();
+    let first = ledger.first_period(day(FIRST));
+    ledger.tariff(full(), first);
+    let by_clock = TariffTerms { import: by_clock(), ..full() };
+    let noon = ledger.period(day(FIRST), 48);
+    ledger.tariff(by_clock, noon);
+    ledger.live_through(day(FIRST));
+    let bill = ledger.bill(ledger.home, one_day());
+    ledger.proof(bill).unwrap()
+}
+
+/// The price by the clock that `full` has for export.
+fn by_clock() -> PriceRule {
+    match full().export {
+        ExportRule::Separate(rule) => rule,
+        other => unreachable!("{other:?} has no price of its own"),
+    }
+}
+
 fn text(proof: &BillProof) -> String {
     ProofFile::new(proof.clone()).unwrap().text().to_owned()
 }
@@ -90,9 +116,13 @@ fn wrong(proof: &BillProof) -> String {
 
 #[test]
 fn right_proofs_verify_under_every_anchor() {
-    for (proof, corrections) in
-        [(by_meter(), 0), (by_gateway(), 0), (corrected(), 6), (after_set_change(), 0)]
-    {
+    for (proof, corrections) in [
+        (by_meter(), 0),
+        (by_gateway(), 0),
+        (corrected(), 6),
+        (after_set_change(), 0),
+        (every_line(), 0),
+    ] {
         let text = text(&proof);
         assert_eq!(ProofFile::parse(text.as_bytes()).unwrap().proof(), &proof);
         assert_eq!(decode::<BillProof>(&encode(&proof)), Ok(proof.clone()));
@@ -217,6 +247,59 @@ fn the_first_wrong_thing_is_named() {
 }
 
 #[test]
+fn changed_lines_and_terms_are_named() {
+    use LineKind::{
+        EnergyExport, EnergyImport, FixedCharge, MinimumCharge, SlabImport, TaxExclusive,
+        TaxInclusive,
+    };
+    let right = every_line();
+    let kinds: Vec<_> = right.bill.lines.iter().map(|line| line.kind).collect();
+    let slab = |number| SlabImport { number };
+    let rest = [EnergyExport, FixedCharge, FixedCharge, MinimumCharge, TaxExclusive, TaxInclusive];
+    let wanted = [&[slab(1), slab(2), slab(3)][..], &rest, &[EnergyImport], &rest].concat();
+    assert_eq!(kinds, wanted);
+    let check = |wanted: &str, edit: &dyn Fn(&mut BillProof)| {
+        let mut proof = right.clone();
+        edit(&mut proof);
+        let found = verify_bill_proof(None, &proof).unwrap_err().to_string();
+        assert!(found.starts_with(wanted), "{found}\nwanted: {wanted}");
+    };
+    let line = |proof: &mut BillProof, index: usize, edit: &dyn Fn(&mut BillLine)| {
+        let mut lines = proof.bill.lines.to_vec();
+        edit(&mut lines[index]);
+        proof.bill.lines = lines.try_into().unwrap();
+    };
+    let subject = "of the bill is about another subject";
+    check(&format!("line 2 {subject}"), &|proof| line(proof, 1, &|it| it.kind = slab(3)));
+    check(&format!("line 5 {subject}"), &|proof| {
+        line(proof, 4, &|it| it.name = "Gift".parse().unwrap());
+    });
+    check("line 9: exact amount", &|proof| {
+        line(proof, 8, &|it| it.exact = MilliMicro::new(it.exact.get() + 1));
+    });
+    check("line 9: amount in micro is", &|proof| {
+        line(proof, 8, &|it| it.amount = MicroCurrency::new(10_000));
+    });
+    // The demand charge follows the limit of the connection.
+    check("line 6: exact amount", &|proof| {
+        proof.bill.connection_limit = Watts::new(proof.bill.connection_limit.get() - 1);
+    });
+    let terms = |proof: &mut BillProof, edit: &dyn Fn(&mut TariffTerms)| {
+        let mut segments = proof.segments.to_vec();
+        edit(&mut segments[0].version.terms);
+        proof.segments = segments.try_into().unwrap();
+        proof.bill.tariff_hash = tariff_hash(&proof.segments);
+    };
+    check("the bill has 16 lines", &|proof| terms(proof, &|it| it.taxes = Bounded::new()));
+    check("the tariff cannot be: impossible value: slabs rise", &|proof| {
+        terms(proof, &|it| it.import = PriceRule::Slabs(Slabs { steps: Bounded::new() }));
+    });
+    check("the tariff cannot be: impossible value: an amount per day", &|proof| {
+        terms(proof, &|it| it.minimum = Some(MicroCurrency::MAX));
+    });
+}
+
+#[test]
 fn one_byte_of_a_signature_is_named() {
     let mut proof = by_meter();
     let mut days = proof.days.to_vec();
@@ -234,7 +317,7 @@ fn one_byte_of_a_signature_is_named() {
 /// Flips one bit of each byte of the canonical encoding: no field is left unchecked.
 #[test]
 fn no_bit_of_the_typed_proof_is_free() {
-    for proof in [after_set_change(), by_gateway(), corrected()] {
+    for proof in [after_set_change(), by_gateway(), corrected(), every_line()] {
         let bytes = encode(&proof);
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
@@ -249,7 +332,7 @@ fn no_bit_of_the_typed_proof_is_free() {
 /// Changes the value on each line of the file, keeping the file's form.
 #[test]
 fn every_changed_value_is_refused() {
-    for proof in [after_set_change(), by_gateway(), corrected()] {
+    for proof in [after_set_change(), by_gateway(), corrected(), every_line()] {
         let text = text(&proof);
         let lines: Vec<&str> = text.lines().collect();
         let mut changes = 0;
@@ -310,7 +393,7 @@ fn a_thousand_changed_bytes_are_refused() {
         random ^= random << 17;
         (random % below as u64) as usize
     };
-    for proof in [after_set_change(), by_gateway(), corrected()] {
+    for proof in [after_set_change(), by_gateway(), corrected(), every_line()] {
         let bytes = text(&proof).into_bytes();
         for _ in 0..334 {
             let mut changed = bytes.clone();

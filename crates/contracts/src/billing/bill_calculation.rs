@@ -3,18 +3,25 @@
 //!
 //! Per slot the residual energy is multiplied by the slot's price and kept exactly (Wh × micro per
 //! kWh = 10⁻³ micro); a line sums these products and is rounded once, half away from zero, to the
-//! currency's minor unit.
+//! currency's minor unit. `prices` has the loop over the slots, `lines` what follows from its sums:
+//! slabs, fixed charges, minimum and taxes.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::calendar::{Calendar, LocalDay, SettlementPeriod};
 use primitives::codec;
 use primitives::hash::Hash;
 use primitives::reading::Reading;
-use primitives::units::{MicroCurrency, MilliHertz, MilliMicro, OutOfRange, WattHours};
+use primitives::units::{MicroCurrency, MilliHertz, OutOfRange, WattHours, Watts};
 use thiserror::Error;
 
-use super::{BillLine, LineKind};
+use self::lines::{Month, SegmentSums, bill_lines};
+use self::prices::{PriceCache, sum_run, terms_key};
+use super::BillLine;
 use crate::tariff::TariffVersion;
+
+mod day_share;
+mod lines;
+mod prices;
 
 /// A tariff version and the first period of the bill that it prices.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -46,6 +53,13 @@ pub struct Allocation {
     pub export: WattHours,
 }
 
+impl Allocation {
+    fn checked_add(self, other: Self) -> Result<Self, OutOfRange> {
+        let import = self.import.checked_add(other.import)?;
+        Ok(Self { import, export: self.export.checked_add(other.export)? })
+    }
+}
+
 /// Everything that a bill is computed from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BillInputs {
@@ -53,12 +67,15 @@ pub struct BillInputs {
     pub segments: Vec<TariffSegment>,
     /// The days of the billing period, in order.
     pub days: Vec<DayInput>,
+    /// The limit of the usage point's connection, by which some fixed charges are counted.
+    pub connection_limit: Watts,
 }
 
 /// What comes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BillCalculation {
-    /// The lines, by segment, import before export. Lines without energy are left out.
+    /// The lines, by segment: import before export, fixed charges, minimum, taxes. Lines without
+    /// energy and without an amount are left out.
     pub lines: Vec<BillLine>,
     /// Energy drawn by the meter.
     pub metered_import: WattHours,
@@ -114,73 +131,108 @@ pub fn residual(
     ))
 }
 
-/// Sums of one segment and direction.
-#[derive(Clone, Copy)]
-struct Sum {
-    energy: WattHours,
-    exact: MilliMicro,
-}
-
-impl Sum {
-    const ZERO: Self = Self { energy: WattHours::ZERO, exact: MilliMicro::ZERO };
-
-    fn add(&mut self, energy: WattHours, exact: MilliMicro) -> Result<(), OutOfRange> {
-        self.energy = self.energy.checked_add(energy)?;
-        self.exact = self.exact.checked_add(exact)?;
-        Ok(())
-    }
-}
-
 /// Computes a bill. `allocation` tells what trades account for; [`no_allocation`] when there are none.
 ///
 /// # Errors
-/// [`CalculationError`] names the first period or day that stands against it.
+/// As [`Calculator::bill`].
 pub fn calculate(
     calendar: &Calendar,
     inputs: &BillInputs,
     minor_unit_micro: i64,
     allocation: &dyn Fn(SettlementPeriod) -> Allocation,
 ) -> Result<BillCalculation, CalculationError> {
-    let mut sums = vec![(Sum::ZERO, Sum::ZERO); inputs.segments.len()];
-    let mut metered = Allocation::default();
-    let mut residuals = Allocation::default();
-    for day in &inputs.days {
-        let periods = calendar.periods_of(day.day);
+    Calculator::new(calendar, minor_unit_micro).bill(inputs, allocation)
+}
+
+/// Computes many bills; the prices of a day are worked out once for all of them.
+pub struct Calculator<'a> {
+    calendar: &'a Calendar,
+    minor_unit_micro: i64,
+    prices: PriceCache,
+}
+
+impl<'a> Calculator<'a> {
+    /// A calculator for one ledger's calendar and currency.
+    #[must_use]
+    pub fn new(calendar: &'a Calendar, minor_unit_micro: i64) -> Self {
+        Self { calendar, minor_unit_micro, prices: PriceCache::default() }
+    }
+
+    /// Computes a bill.
+    ///
+    /// # Errors
+    /// [`CalculationError`] names the first period or day that stands against it.
+    pub fn bill(
+        &mut self,
+        inputs: &BillInputs,
+        allocation: &dyn Fn(SettlementPeriod) -> Allocation,
+    ) -> Result<BillCalculation, CalculationError> {
+        let keys = inputs.segments.iter().map(|segment| terms_key(&segment.version.terms));
+        let mut work = Work {
+            keys: keys.collect(),
+            sums: inputs.segments.iter().map(|_| SegmentSums::default()).collect(),
+            metered: Allocation::default(),
+            residual: Allocation::default(),
+        };
+        for day in &inputs.days {
+            self.day(&inputs.segments, day, allocation, &mut work)?;
+        }
+        let lines = bill_lines(inputs, &work.sums, self.minor_unit_micro)?;
+        Ok(BillCalculation {
+            total: MicroCurrency::sum(lines.iter().map(|line| line.amount))?,
+            lines,
+            metered_import: work.metered.import,
+            metered_export: work.metered.export,
+            residual_import: work.residual.import,
+            residual_export: work.residual.export,
+        })
+    }
+
+    /// Adds a day, run by run: a run ends where the day or its tariff version does.
+    fn day(
+        &mut self,
+        segments: &[TariffSegment],
+        day: &DayInput,
+        allocation: &dyn Fn(SettlementPeriod) -> Allocation,
+        work: &mut Work,
+    ) -> Result<(), CalculationError> {
+        let periods = self.calendar.periods_of(day.day);
         let count = usize::from(periods.count);
         if day.readings.len() != count
             || !(day.frequencies.is_empty() || day.frequencies.len() == count)
         {
             return Err(CalculationError::SlotCount(day.day));
         }
-        for (slot, period) in periods.iter().enumerate() {
-            let reading = &day.readings[slot];
-            let (import, export) = residual(reading, &allocation(period))
-                .map_err(|_| CalculationError::OverAllocated(period))?;
-            let segment = inputs.segments.partition_point(|s| s.first_period <= period);
-            let segment = segment.checked_sub(1).ok_or(CalculationError::TariffMissing(period))?;
-            let frequency = day.frequencies.get(slot).copied().flatten();
-            let prices = inputs.segments[segment]
-                .version
-                .terms
-                .prices(frequency)
-                .ok_or(CalculationError::FrequencyMissing(period))?;
-            sums[segment].0.add(import, prices.import.cost(import))?;
-            sums[segment].1.add(export, prices.export.cost(export))?;
-            metered.import = metered.import.checked_add(reading.import_wh)?;
-            metered.export = metered.export.checked_add(reading.export_wh)?;
-            residuals.import = residuals.import.checked_add(import)?;
-            residuals.export = residuals.export.checked_add(export)?;
+        let month = Month::of(day.day);
+        let mut from = 0;
+        while from < periods.count {
+            let period = periods.first.offset(u32::from(from))?;
+            let next = segments.partition_point(|segment| segment.first_period <= period);
+            let index = next.checked_sub(1).ok_or(CalculationError::TariffMissing(period))?;
+            let end = segments.get(next).and_then(|it| periods.slot_of(it.first_period));
+            // Segments of a hostile proof may be out of order; a run still goes forward.
+            let end = end.filter(|end| *end > from).unwrap_or(periods.count);
+            let terms = (&segments[index].version.terms, work.keys[index]);
+            let prices = self.prices.day(self.calendar, terms, day, periods)?;
+            let readings = &day.readings[usize::from(from)..usize::from(end)];
+            let run = sum_run(prices, (periods.first, usize::from(from)), readings, allocation)?;
+            work.sums[index].add(&run, month, (end - from, periods.count))?;
+            work.metered = work.metered.checked_add(run.metered)?;
+            let residual = Allocation { import: run.import.energy, export: run.export.energy };
+            work.residual = work.residual.checked_add(residual)?;
+            from = end;
         }
+        Ok(())
     }
-    let lines = lines(&inputs.segments, &sums, minor_unit_micro)?;
-    Ok(BillCalculation {
-        total: MicroCurrency::sum(lines.iter().map(|line| line.amount))?,
-        lines,
-        metered_import: metered.import,
-        metered_export: metered.export,
-        residual_import: residuals.import,
-        residual_export: residuals.export,
-    })
+}
+
+/// The sums of one bill so far.
+struct Work {
+    /// A key of each segment's terms.
+    keys: Vec<Hash>,
+    sums: Vec<SegmentSums>,
+    metered: Allocation,
+    residual: Allocation,
 }
 
 /// Before there is a market nothing is allocated.
@@ -189,28 +241,5 @@ pub fn no_allocation(_period: SettlementPeriod) -> Allocation {
     Allocation::default()
 }
 
-fn lines(
-    segments: &[TariffSegment],
-    sums: &[(Sum, Sum)],
-    minor_unit_micro: i64,
-) -> Result<Vec<BillLine>, OutOfRange> {
-    let mut lines = Vec::new();
-    for (segment, (import, export)) in segments.iter().zip(sums) {
-        let credited = Sum { exact: export.exact.checked_neg()?, ..*export };
-        for (kind, sum) in [(LineKind::EnergyImport, *import), (LineKind::EnergyExport, credited)] {
-            if sum.energy == WattHours::ZERO {
-                continue;
-            }
-            lines.push(BillLine {
-                kind,
-                tariff: segment.version.tariff,
-                version: segment.version.version,
-                energy: sum.energy,
-                exact: sum.exact,
-                // Rule: rounded once per line, half away from zero, to the minor unit (protocol §8).
-                amount: sum.exact.round_to(minor_unit_micro)?,
-            });
-        }
-    }
-    Ok(lines)
-}
+#[cfg(test)]
+mod tests;

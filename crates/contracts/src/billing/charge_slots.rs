@@ -192,13 +192,15 @@ impl ChargeSlots {
     }
 }
 
-/// What is missing, in the order of precedence: reading, tariff, frequency.
+/// What is missing, in the order of precedence: reading, tariff, a price by slot, frequency.
 fn why_uncharged(charge: &SlotCharge) -> Rejection {
     let period = u64::from(charge.period.get());
     if charge.reading.is_none() {
         Rejection::ReadingMissing { period }
     } else if charge.tariff.is_none() {
         Rejection::TariffMissing { period }
+    } else if !charge.by_slot {
+        Rejection::TariffNotBySlot { period }
     } else {
         Rejection::FrequencyMissing { period }
     }
@@ -255,6 +257,26 @@ mod tests {
             (network.publish(first, &[50_000]), emits(&["FrequencyPublished"])),
             (charge(point(home), first, 1), emits(&["SlotsCharged"])),
             (charge(point(home), first, 1), KNOWN),
+        ]);
+    }
+
+    #[test]
+    fn slabs_give_no_price_to_a_slot() {
+        let mut network = Network::new();
+        let north = network.north.clone();
+        network.northern_tariff(full());
+        let (day, home) = (network.day(0), network.homes[0].clone());
+        network.end_day(day);
+        let first = network.period(day, 0);
+        network.accept(&network.submit(&home, first, reading(250, 0)));
+        let charge = |target| by(&[&north.key], to(target, first, 1));
+        let period = u64::from(first.get());
+        network.check(&[
+            (
+                charge(ChargeTarget::UsagePoint(home.point)),
+                breaks(Rejection::TariffNotBySlot { period }),
+            ),
+            (charge(ChargeTarget::Station(network.north_station)), emits(&[])),
         ]);
     }
 

@@ -10,7 +10,7 @@ use primitives::units::MicroCurrency;
 
 use super::amendment::{paid_out_too_much, take_back};
 use super::bill_calculation::{
-    BillInputs, CalculationError, DayInput, TariffSegment, calculate, no_allocation, tariff_hash,
+    BillInputs, CalculationError, Calculator, DayInput, TariffSegment, no_allocation, tariff_hash,
 };
 use super::bill_proof::issued_event;
 use super::{Bill, BillSources, BillState, LineKind};
@@ -65,7 +65,13 @@ impl Transaction for IssueBill {
         if days * self.usage_points.len() as u64 > MAX_BILLED_DAYS {
             return Err(Rejection::TooMuchWork { bound: MAX_BILLED_DAYS });
         }
-        let mut run = Run { context, period: self.period, frequencies: BTreeMap::new() };
+        let rules = context.rules;
+        let mut run = Run {
+            context,
+            period: self.period,
+            frequencies: BTreeMap::new(),
+            calculator: Calculator::new(rules.calendar(), rules.minor_unit_micro()),
+        };
         for id in self.usage_points.iter() {
             match run.prepare(state, *id) {
                 Ok(Prepared::New(draft)) => issue(context, state, &draft)?,
@@ -106,11 +112,12 @@ struct Basis {
     sources: BillSources,
 }
 
-/// One transaction's work; the frequencies of a day are read once for all usage points.
+/// One transaction's work; the frequencies and prices of a day serve all usage points.
 struct Run<'a> {
     context: &'a Context<'a>,
     period: BillingPeriod,
     frequencies: BTreeMap<LocalDay, FrequencyDay>,
+    calculator: Calculator<'a>,
 }
 
 impl Run<'_> {
@@ -176,14 +183,15 @@ impl Run<'_> {
     }
 
     fn bill(
-        &self,
+        &mut self,
         state: &dyn State,
         (id, usage_point): (UsagePointId, &UsagePoint),
         basis: &Basis,
         replaced: Option<&Bill>,
     ) -> Result<Bill, Rejection> {
         let rules = self.context.rules;
-        let mut inputs = BillInputs { segments: basis.segments.clone(), days: Vec::new() };
+        let (segments, connection_limit) = (basis.segments.clone(), usage_point.connection_limit);
+        let mut inputs = BillInputs { segments, days: Vec::new(), connection_limit };
         for day in days_of(&self.period) {
             let loaded = DayReadings::load(rules, state, id, day)?;
             let readings = loaded.slots.into_iter().flatten().collect();
@@ -191,9 +199,7 @@ impl Run<'_> {
             let frequencies = known.map(|it| it.slots.to_vec()).unwrap_or_default();
             inputs.days.push(DayInput { day, readings, frequencies });
         }
-        let calculation =
-            calculate(rules.calendar(), &inputs, rules.minor_unit_micro(), &no_allocation)
-                .map_err(rejection)?;
+        let calculation = self.calculator.bill(&inputs, &no_allocation).map_err(rejection)?;
         Ok(Bill {
             usage_point: id,
             number: state.billing_account(id).bills + 1,
@@ -202,6 +208,7 @@ impl Run<'_> {
             customer: usage_point.customer,
             biller: usage_point.biller,
             export_payer: state.station(usage_point.station)?.grid_operator,
+            connection_limit: inputs.connection_limit,
             metered_import: calculation.metered_import,
             metered_export: calculation.metered_export,
             residual_import: calculation.residual_import,

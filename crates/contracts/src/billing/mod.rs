@@ -14,11 +14,12 @@ use primitives::calendar::BillingPeriod;
 use primitives::codec::{self, Bounded};
 use primitives::hash::Hash;
 use primitives::identifier::{BillId, PartyId, TariffId, UsagePointId};
-use primitives::units::{MicroCurrency, MilliMicro, Timestamp, WattHours};
+use primitives::units::{MicroCurrency, MilliMicro, Timestamp, WattHours, Watts};
 
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state_key;
+use crate::tariff::charges::ChargeName;
 
 mod amendment;
 pub mod bill_calculation;
@@ -42,7 +43,7 @@ pub use pay_out_bill::PayOutBill;
 pub use slot_charge::{SlotCharge, slot_charges};
 pub use withdraw_slot_charge::WithdrawSlotCharge;
 
-/// Lines of one bill: two directions for each of the tariff versions it may use.
+/// Lines of one bill: more than two for each of the tariff versions it may use.
 pub const MAX_LINES: usize = 1_024;
 
 /// Slots of one day as a bitmap, without trailing zero bytes.
@@ -94,6 +95,19 @@ pub enum LineKind {
     EnergyImport,
     /// Energy injected; its amount is negative.
     EnergyExport,
+    /// Energy drawn that falls into one slab of the month.
+    SlabImport {
+        /// The slab, from 1.
+        number: u8,
+    },
+    /// A charge by the day.
+    FixedCharge,
+    /// What lifts energy drawn and fixed charges to the tariff's minimum.
+    MinimumCharge,
+    /// A tax on top of what is charged.
+    TaxExclusive,
+    /// A tax that the prices contain: `exact` is the part, the amount is zero.
+    TaxInclusive,
 }
 
 /// A line of a bill: exact products summed, rounded once.
@@ -101,13 +115,15 @@ pub enum LineKind {
 pub struct BillLine {
     /// What it is about.
     pub kind: LineKind,
+    /// The tariff's name of a fixed charge or tax, otherwise empty.
+    pub name: ChargeName,
     /// The tariff that priced it.
     pub tariff: TariffId,
     /// The version of the tariff.
     pub version: u16,
-    /// Residual energy.
+    /// Residual energy; zero for what is not energy.
     pub energy: WattHours,
-    /// Σ Wh × price, in 10⁻³ micro.
+    /// In 10⁻³ micro: Σ Wh × price, price × days, or the share of a tax; a finer rest is cut off.
     pub exact: MilliMicro,
     /// `exact`, rounded half away from zero to the currency's minor unit.
     pub amount: MicroCurrency,
@@ -130,6 +146,8 @@ pub struct Bill {
     pub biller: PartyId,
     /// Who owes export credits.
     pub export_payer: PartyId,
+    /// The limit of the connection at issue, by which some fixed charges are counted.
+    pub connection_limit: Watts,
     /// Energy drawn by the meter.
     pub metered_import: WattHours,
     /// Energy injected by the meter.

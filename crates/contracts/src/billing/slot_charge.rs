@@ -10,7 +10,7 @@ use crate::genesis::Rules;
 use crate::metering::DayReadings;
 use crate::rejection::Rejection;
 use crate::state::State;
-use crate::tariff::SlotPrice;
+use crate::tariff::{SlotPrice, TariffTerms};
 
 /// What one slot costs, exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct SlotCharge {
     pub frequency: Option<MilliHertz>,
     /// Tariff and version, if one is assigned.
     pub tariff: Option<(TariffId, u16)>,
+    /// Does the tariff give each slot a price? Slabs do not.
+    pub by_slot: bool,
     /// The prices, when tariff and frequency give them.
     pub prices: Option<SlotPrice>,
     /// Import charge less export credit, when reading and prices are there.
@@ -50,7 +52,10 @@ pub fn slot_charges(
         let reading = readings.slots[usize::from(slot)];
         let frequency = frequencies.at(slot);
         version = current_version(state, usage_point, period, version);
-        let prices = version.as_ref().and_then(|version| version.terms.prices(frequency));
+        let terms = version.as_ref().map(|version| &version.terms);
+        let time = rules.calendar().local_time(period);
+        let time = time.map_err(|_| Rejection::AmountOutOfRange)?;
+        let prices = terms.and_then(|terms| terms.prices(time, frequency));
         let amount = match (&reading, &prices) {
             (Some(reading), Some(prices)) => Some(amount(reading, prices)?),
             _ => None,
@@ -60,6 +65,7 @@ pub fn slot_charges(
             reading,
             frequency,
             tariff: version.as_ref().map(|version| (version.tariff, version.version)),
+            by_slot: terms.is_none_or(TariffTerms::is_by_slot),
             prices,
             amount,
             charged: readings.metered_day.charged.contains(slot),

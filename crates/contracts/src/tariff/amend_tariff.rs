@@ -29,9 +29,10 @@ pub struct AmendTariff {
 impl Transaction for AmendTariff {
     const SENDERS: &'static [Who] = &[Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
 
-    fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
+    fn check(&self, payload: &[u8], rules: &Rules) -> Result<(), Malformed> {
         no_payload(payload)?;
-        self.terms.check()
+        self.terms.check()?;
+        self.terms.check_slots(rules.genesis().slot_minutes)
     }
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {

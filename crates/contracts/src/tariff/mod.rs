@@ -1,14 +1,15 @@
 //! What energy costs: tariffs as data on the ledger, in versions that begin at a settlement period.
 //!
-//! A tariff gives, for one period, a price for energy drawn and a price for energy injected. Its
-//! rules are data, so anybody can publish another curve without new code. A bill names the versions
-//! it used; a change in mid-period is exact to the slot.
+//! A tariff gives a price for energy drawn and one for energy injected: flat, by frequency, by time,
+//! or by the month's energy in slabs. Beside it stand fixed charges, a minimum and taxes. All of it
+//! is data, so anybody can publish another tariff without new code. A bill names the versions it
+//! used; a change in mid-period is exact to the slot.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use primitives::calendar::SettlementPeriod;
+use primitives::calendar::{LocalTime, SettlementPeriod};
 use primitives::codec::{Bounded, Text};
 use primitives::identifier::{PartyId, TariffId, UsagePointId};
-use primitives::units::{MicroPerKilowattHour, MilliHertz};
+use primitives::units::{MicroCurrency, MicroPerKilowattHour, MilliHertz};
 
 use crate::event::Event;
 use crate::execute::Context;
@@ -18,18 +19,24 @@ use crate::state_key;
 
 mod amend_tariff;
 mod assign_tariff;
+pub mod charges;
 pub mod frequency_curve;
 mod publish_tariff;
+pub mod slabs;
+pub mod time_of_use;
 
 pub use amend_tariff::AmendTariff;
 pub use assign_tariff::{AssignTariff, AssignmentTarget};
+pub use charges::{FixedBasis, FixedCharge, Tax, TaxKind};
 pub use frequency_curve::FrequencyCurve;
 pub use publish_tariff::PublishTariff;
+pub use slabs::Slabs;
+pub use time_of_use::TimeOfUse;
 
 /// Versions of one tariff, and assignments of one usage point.
 pub const MAX_VERSIONS: usize = 256;
 
-/// How the price of a period comes about.
+/// How the price of energy comes about.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum PriceRule {
     /// The same price in every period.
@@ -39,15 +46,26 @@ pub enum PriceRule {
     },
     /// A price that follows the grid's frequency.
     FrequencyLinked(FrequencyCurve),
+    /// A price by the clock.
+    TimeOfUse(TimeOfUse),
+    /// Prices by the month's energy; a single period has none.
+    Slabs(Slabs),
 }
 
 impl PriceRule {
-    /// The price of a period with this frequency; `None` when it needs one and there is none.
+    /// The price of a period that begins at `time` and has this frequency; `None` when it needs one
+    /// and there is none, and for slabs.
     #[must_use]
-    pub fn price(&self, frequency: Option<MilliHertz>) -> Option<MicroPerKilowattHour> {
+    pub fn price(
+        &self,
+        time: LocalTime,
+        frequency: Option<MilliHertz>,
+    ) -> Option<MicroPerKilowattHour> {
         match self {
             Self::Flat { price } => Some(*price),
             Self::FrequencyLinked(curve) => frequency.map(|frequency| curve.price(frequency)),
+            Self::TimeOfUse(rule) => Some(rule.price(time)),
+            Self::Slabs(_) => None,
         }
     }
 
@@ -61,12 +79,26 @@ impl PriceRule {
     /// What is impossible by itself.
     pub fn check(&self) -> Result<(), Malformed> {
         match self {
-            Self::Flat { price } if !(0..=frequency_curve::MAX_PRICE).contains(&price.get()) => {
-                Err(Malformed::Field("a price is not negative and not beyond its range"))
-            }
-            Self::Flat { .. } => Ok(()),
+            Self::Flat { price } => check_price(*price),
             Self::FrequencyLinked(curve) => curve.check(),
+            Self::TimeOfUse(rule) => rule.check(),
+            Self::Slabs(slabs) => slabs.check(),
         }
+    }
+
+    fn check_slots(&self, slot_minutes: u8) -> Result<(), Malformed> {
+        match self {
+            Self::TimeOfUse(rule) => rule.check_slots(slot_minutes),
+            Self::Flat { .. } | Self::FrequencyLinked(_) | Self::Slabs(_) => Ok(()),
+        }
+    }
+}
+
+fn check_price(price: MicroPerKilowattHour) -> Result<(), Malformed> {
+    if (0..=frequency_curve::MAX_PRICE).contains(&price.get()) {
+        Ok(())
+    } else {
+        Err(Malformed::Field("a price is not negative and not beyond its range"))
     }
 }
 
@@ -86,8 +118,14 @@ pub enum ExportRule {
 pub struct TariffTerms {
     /// What energy drawn costs.
     pub import: PriceRule,
-    /// What energy injected is credited with.
+    /// What energy injected is credited with; never by slabs.
     pub export: ExportRule,
+    /// What is charged whatever the energy.
+    pub fixed: Bounded<FixedCharge, { charges::MAX_FIXED }>,
+    /// The least that energy drawn and fixed charges come to, per day.
+    pub minimum: Option<MicroCurrency>,
+    /// The taxes, in the order of the bill's lines.
+    pub taxes: Bounded<Tax, { charges::MAX_TAXES }>,
 }
 
 /// The two prices of a period.
@@ -100,16 +138,51 @@ pub struct SlotPrice {
 }
 
 impl TariffTerms {
-    /// The prices of a period with this frequency; `None` when one is needed and missing.
+    /// Terms that charge for energy only.
     #[must_use]
-    pub fn prices(&self, frequency: Option<MilliHertz>) -> Option<SlotPrice> {
-        let import = self.import.price(frequency)?;
-        let export = match &self.export {
-            ExportRule::SameAsImport => import,
-            ExportRule::Separate(rule) => rule.price(frequency)?,
-            ExportRule::NotCredited => MicroPerKilowattHour::new(0),
-        };
+    pub const fn energy(import: PriceRule, export: ExportRule) -> Self {
+        Self { import, export, fixed: Bounded::new(), minimum: None, taxes: Bounded::new() }
+    }
+
+    /// The prices of a period; `None` when a frequency is needed and missing, or when energy drawn is
+    /// priced by slabs.
+    #[must_use]
+    pub fn prices(&self, time: LocalTime, frequency: Option<MilliHertz>) -> Option<SlotPrice> {
+        let import = self.import.price(time, frequency)?;
+        let export = self.export_price(time, frequency, import)?;
         Some(SlotPrice { import, export })
+    }
+
+    /// As [`Self::prices`]; with slabs, whose prices follow from the month, the import price is zero.
+    #[must_use]
+    pub fn direct_prices(
+        &self,
+        time: LocalTime,
+        frequency: Option<MilliHertz>,
+    ) -> Option<SlotPrice> {
+        let PriceRule::Slabs(_) = self.import else { return self.prices(time, frequency) };
+        let import = MicroPerKilowattHour::ZERO;
+        let export = self.export_price(time, frequency, import)?;
+        Some(SlotPrice { import, export })
+    }
+
+    fn export_price(
+        &self,
+        time: LocalTime,
+        frequency: Option<MilliHertz>,
+        import: MicroPerKilowattHour,
+    ) -> Option<MicroPerKilowattHour> {
+        match &self.export {
+            ExportRule::SameAsImport => Some(import),
+            ExportRule::Separate(rule) => rule.price(time, frequency),
+            ExportRule::NotCredited => Some(MicroPerKilowattHour::ZERO),
+        }
+    }
+
+    /// Does each period have a price of its own?
+    #[must_use]
+    pub const fn is_by_slot(&self) -> bool {
+        !matches!(self.import, PriceRule::Slabs(_))
     }
 
     /// Does a price depend on the frequency?
@@ -124,7 +197,28 @@ impl TariffTerms {
     pub fn check(&self) -> Result<(), Malformed> {
         self.import.check()?;
         match &self.export {
-            ExportRule::Separate(rule) => rule.check(),
+            ExportRule::Separate(PriceRule::Slabs(_)) => {
+                return Err(Malformed::Field("energy injected is not credited by slabs"));
+            }
+            ExportRule::SameAsImport if !self.is_by_slot() => {
+                return Err(Malformed::Field(
+                    "beside slabs, export has a price of its own or none",
+                ));
+            }
+            ExportRule::Separate(rule) => rule.check()?,
+            ExportRule::SameAsImport | ExportRule::NotCredited => {}
+        }
+        self.fixed.iter().try_for_each(FixedCharge::check)?;
+        self.minimum.map_or(Ok(()), charges::check_daily)?;
+        self.taxes.iter().try_for_each(Tax::check)
+    }
+
+    /// # Errors
+    /// [`Malformed::Field`] when a window of time begins or ends inside a slot of `slot_minutes`.
+    pub fn check_slots(&self, slot_minutes: u8) -> Result<(), Malformed> {
+        self.import.check_slots(slot_minutes)?;
+        match &self.export {
+            ExportRule::Separate(rule) => rule.check_slots(slot_minutes),
             ExportRule::SameAsImport | ExportRule::NotCredited => Ok(()),
         }
     }

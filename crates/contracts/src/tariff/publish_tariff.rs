@@ -31,9 +31,10 @@ pub struct PublishTariff {
 impl Transaction for PublishTariff {
     const SENDERS: &'static [Who] = &[Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
 
-    fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
+    fn check(&self, payload: &[u8], rules: &Rules) -> Result<(), Malformed> {
         no_payload(payload)?;
-        self.terms.check()
+        self.terms.check()?;
+        self.terms.check_slots(rules.genesis().slot_minutes)
     }
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
@@ -63,6 +64,10 @@ impl Transaction for PublishTariff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use primitives::units::MicroCurrency;
+
+    use crate::tariff::time_of_use::TimeWindow;
+    use crate::tariff::{ExportRule, FixedCharge, PriceRule, Slabs, Tax, TimeOfUse};
     use crate::tests::kit::*;
 
     #[test]
@@ -94,6 +99,55 @@ mod tests {
             ),
             (by(&[&north.key], version(Some(known), later, 1)), emits(&["TariffPublished"])),
             (by(&[&south.key], version(None, first, 1)), emits(&["TariffPublished"])),
+        ]);
+    }
+
+    #[test]
+    fn impossible_terms_are_refused() {
+        let mut network = Network::new();
+        let north = network.north.clone();
+        let first_period = network.next();
+        let slabs = || full().import;
+        let ExportRule::Separate(PriceRule::TimeOfUse(by_clock)) = full().export else {
+            unreachable!("export of these terms is by the clock");
+        };
+        let window = |from_minute, to_minute| {
+            let window = TimeWindow { from_minute, to_minute, ..by_clock.windows[0] };
+            let windows = vec![window].try_into().unwrap();
+            PriceRule::TimeOfUse(TimeOfUse { windows, ..by_clock.clone() })
+        };
+        let nameless = |terms: &mut TariffTerms| {
+            let charge = FixedCharge { name: "".parse().unwrap(), ..terms.fixed[0].clone() };
+            terms.fixed = vec![charge].try_into().unwrap();
+        };
+        let nameless_tax = |terms: &mut TariffTerms| {
+            let tax = Tax { name: "".parse().unwrap(), ..terms.taxes[0].clone() };
+            terms.taxes = vec![tax].try_into().unwrap();
+        };
+        let edits: [&dyn Fn(&mut TariffTerms); 10] = [
+            &|terms| terms.import = PriceRule::Slabs(Slabs { steps: Bounded::new() }),
+            &|terms| terms.export = ExportRule::SameAsImport,
+            &|terms| terms.export = ExportRule::Separate(slabs()),
+            &|terms| terms.export = ExportRule::Separate(window(60, 60)),
+            // Inside a slot of a quarter hour, and at its edge below.
+            &|terms| terms.export = ExportRule::Separate(window(65, 120)),
+            &|terms| terms.import = window(60, 121),
+            &|terms| terms.minimum = Some(MicroCurrency::new(-1)),
+            &|terms| terms.minimum = Some(MicroCurrency::MAX),
+            &nameless,
+            &nameless_tax,
+        ];
+        let publish = |edit: &dyn Fn(&mut TariffTerms)| {
+            let (tariff, name, mut terms) = (None, "rate".parse().unwrap(), full());
+            edit(&mut terms);
+            by(&[&north.key], PublishTariff { tariff, name, first_period, terms })
+        };
+        for edit in edits {
+            network.check(&[(publish(edit), WRONG_FIELD)]);
+        }
+        network.check(&[
+            (publish(&|_| ()), emits(&["TariffPublished"])),
+            (publish(&|terms| terms.import = window(75, 120)), emits(&["TariffPublished"])),
         ]);
     }
 

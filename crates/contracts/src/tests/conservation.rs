@@ -349,10 +349,10 @@ proptest! {
             tariff: None,
             name: "random".parse().unwrap(),
             first_period: network.next(),
-            terms: TariffTerms {
-                import: PriceRule::FrequencyLinked(curve.clone()),
-                export: ExportRule::Separate(PriceRule::Flat { price: MicroPerKilowattHour::new(price) }),
-            },
+            terms: TariffTerms::energy(
+                PriceRule::FrequencyLinked(curve.clone()),
+                ExportRule::Separate(PriceRule::Flat { price: MicroPerKilowattHour::new(price) }),
+            ),
         };
         let body = Body::from(body);
         prop_assert_eq!(body.check(&[], &network.rules), Ok(()));

@@ -9,7 +9,7 @@ use primitives::codec::{decode, encode};
 use primitives::identifier::{BillId, KeyAddress, PartyId, StationId, TariffId, UsagePointId};
 
 use super::kit::golden::{compare, hex};
-use super::kit::{Network, by, flat};
+use super::kit::{Network, by, flat, full};
 use super::sample::{draft, event, stage};
 use crate::account::Account;
 use crate::registry::Role;
@@ -61,15 +61,21 @@ fn tariffs() -> Vec<(&'static str, Body)> {
     use frequency_curve::{FrequencyRounding, Interpolation};
     let stepped = curve(Interpolation::Step, FrequencyRounding::HalfEven);
     let linear = curve(Interpolation::Linear, FrequencyRounding::HalfUp);
-    let publish = |import: PriceRule, export| {
-        let terms = TariffTerms { import, export };
+    let publish_terms = |terms| {
         let name = "rate".parse().unwrap();
         Body::from(PublishTariff { tariff: None, name, first_period: network.now(), terms })
+    };
+    let publish = |import, export| publish_terms(TariffTerms::energy(import, export));
+    let by_clock = match full().export {
+        ExportRule::Separate(rule) => rule,
+        other => unreachable!("{other:?} has no price of its own"),
     };
     vec![
         ("PublishTariff flat", publish(flat(5_000_000).import, ExportRule::NotCredited)),
         ("PublishTariff linear", publish(linear, ExportRule::SameAsImport)),
         ("PublishTariff stepped", publish(stepped.clone(), ExportRule::Separate(stepped))),
+        ("PublishTariff by clock", publish(by_clock, ExportRule::SameAsImport)),
+        ("PublishTariff slabs, charges and taxes", publish_terms(full())),
     ]
 }
 

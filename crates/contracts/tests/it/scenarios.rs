@@ -11,7 +11,7 @@ use primitives::identifier::BillId;
 use primitives::units::MicroCurrency;
 
 use crate::kit::{
-    Home, KNOWN, Network, breaks, by, curve, emits, flat, genesis, kolkata, madrid, reading,
+    Home, KNOWN, Network, breaks, by, curve, emits, flat, full, genesis, kolkata, madrid, reading,
 };
 
 /// The lines of a home's bill over one day: kind, energy in Wh, amount in micro.
@@ -377,4 +377,41 @@ fn a_suspended_household_still_pays_and_a_suspended_distributor_bills_nobody() {
     ]);
     assert_eq!(network.open(&home), 0);
     assert!(network.state().party(network.north.id).unwrap().holds(Role::Distributor));
+}
+
+#[test]
+fn a_bill_with_slabs_charges_and_taxes_is_owed_to_the_distributor_as_a_whole() {
+    let mut network = Network::new();
+    network.northern_tariff(full());
+    let home = network.homes[0].clone();
+    let day = network.day(0);
+    // 24 kWh drawn, 4.8 injected, half a kilowatt-hour of it around noon.
+    network.measure_day(day, std::slice::from_ref(&home), reading(250, 50));
+    network.accept(&network.bill(&[&home], day));
+    let period = BillingPeriod::Day { day };
+    // A day of June has 1 of 30 kWh at 3.00, 2 of the next 60 at 5.00, and 21 at 8.00. The connection
+    // carries 100 MW, 25.00 a day. 181.00 + 26.50 are above the minimum of 60.00; 5 % come on top,
+    // and of 207.50 there are 18/118 within.
+    let slab = |number| LineKind::SlabImport { number };
+    assert_eq!(
+        lines(&network, &home, period),
+        [
+            (slab(1), 1_000, 3_000_000),
+            (slab(2), 2_000, 10_000_000),
+            (slab(3), 21_000, 168_000_000),
+            (LineKind::EnergyExport, 4_800, -11_400_000),
+            (LineKind::FixedCharge, 0, 1_500_000),
+            (LineKind::FixedCharge, 0, 25_000_000),
+            (LineKind::TaxExclusive, 0, 10_380_000),
+            (LineKind::TaxInclusive, 0, 0),
+        ]
+    );
+    let bill = network.state().bill(bill_id(home.point, period, 1)).unwrap();
+    assert_eq!(bill.lines[7].exact.get(), 207_500_000_000 * 18 / 118);
+    assert_eq!((bill.total.get(), network.open(&home)), (206_480_000, 206_480_000));
+    // The credit nets against all of it, and the grid operator owes it to the distributor.
+    let dues = |debtor, creditor| network.balance(Account::dues(debtor, creditor));
+    assert_eq!(dues(home.customer.id, network.north.id), -206_480_000);
+    assert_eq!(dues(network.grid.id, network.north.id), -11_400_000);
+    network.assert_books();
 }

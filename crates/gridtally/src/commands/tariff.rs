@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
+use client::frequency_file::FrequencyRow;
 use client::tariff_file::{MeanPrice, TariffFile, try_tariff};
+use primitives::calendar::LocalTime;
 use serde_json::{Value, json};
 
 use crate::cli::Global;
@@ -44,8 +46,13 @@ impl Try {
     fn run(&self, global: &Global) -> Result<Exit, Ended> {
         let tariff = TariffFile::read(&self.tariff).end_with(Exit::Usage)?;
         let rows = client::frequency_file::read(&self.frequency).end_with(Exit::Usage)?;
-        let frequencies: Vec<_> = rows.iter().map(|row| row.frequency).collect();
-        let prices = try_tariff(&tariff.terms, &frequencies);
+        if !tariff.terms.is_by_slot() {
+            let reason = "the tariff prices a month's energy by slabs, not single slots";
+            return Err(anyhow!(reason)).end_with(Exit::Usage);
+        }
+        let time = |row: &FrequencyRow| LocalTime { day: row.day, minute: row.minute };
+        let slots: Vec<_> = rows.iter().map(|row| (time(row), row.frequency)).collect();
+        let prices = try_tariff(&tariff.terms, &slots);
         let mean = MeanPrice::of(&prices)
             .ok_or_else(|| anyhow!("{} has no slots", self.frequency.display()))
             .end_with(Exit::Usage)?

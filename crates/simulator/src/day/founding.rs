@@ -351,10 +351,8 @@ fn install_meter(
 /// day's first slot for all that they bill below each station.
 fn publish_curve(stage: &mut Stage<'_>, network: &mut Network) -> Result<(), DayError> {
     let first_period = stage.plan.periods().first;
-    let terms = TariffTerms {
-        import: PriceRule::FrequencyLinked(network.curve.clone()),
-        export: ExportRule::SameAsImport,
-    };
+    let import = PriceRule::FrequencyLinked(network.curve.clone());
+    let terms = TariffTerms::energy(import, ExportRule::SameAsImport);
     let publication = |name: &str| PublishTariff {
         tariff: None,
         name: text(name),
@@ -397,10 +395,7 @@ fn publish_flat_rate(stage: &mut Stage<'_>, network: &mut Network) -> Result<(),
         tariff: None,
         name: text("flat rate of 5"),
         first_period,
-        terms: TariffTerms {
-            import: PriceRule::Flat { price: FLAT_PRICE },
-            export: ExportRule::NotCredited,
-        },
+        terms: TariffTerms::energy(PriceRule::Flat { price: FLAT_PRICE }, ExportRule::NotCredited),
     };
     let publication = stage.sign(distributor, publication, &[])?;
     let tariff = TariffId::from_transaction(&publication.transaction.id());

@@ -307,8 +307,7 @@ fn publish_tariff(
 ) -> Result<(), LoadError> {
     let curve = FrequencyCurve::deviation_vector_2019(MicroPerKilowattHour::new(6_200_000))
         .map_err(|_| LoadError::Plan("the price vector of 2019 is a curve"))?;
-    let terms =
-        TariffTerms { import: PriceRule::FrequencyLinked(curve), export: ExportRule::SameAsImport };
+    let terms = TariffTerms::energy(PriceRule::FrequencyLinked(curve), ExportRule::SameAsImport);
     let first_period = plan.periods().first;
     let name = Text::new("frequency curve")?;
     let body = PublishTariff { tariff: None, name, first_period, terms };

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::billing::bill_calculation::CalculationError;
 use crate::genesis::GenesisError;
+use crate::rejection::Malformed;
 
 /// A signed transaction of a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +162,9 @@ pub enum BillProofError {
     /// The bill commits to another tariff.
     #[error("the tariff is not the one that the bill commits to")]
     Tariff,
+    /// No ledger has a tariff with such terms.
+    #[error("the tariff cannot be: {0}")]
+    Terms(#[from] Malformed),
     /// Readings, frequencies and tariff make no bill.
     #[error("the bill cannot be computed: {0}")]
     Calculation(#[from] CalculationError),
@@ -172,8 +176,8 @@ pub enum BillProofError {
         /// Lines of the calculation.
         computed: usize,
     },
-    /// A line is about another tariff, version or direction.
-    #[error("line {line} of the bill is about another direction, tariff or version")]
+    /// A line is about something else, or another tariff or version.
+    #[error("line {line} of the bill is about another subject, tariff or version")]
     LineSubject {
         /// The line, from 1.
         line: usize,

@@ -47,6 +47,7 @@ pub fn verify_bill_proof(
     if tariff_hash(&proof.segments) != proof.bill.tariff_hash {
         return Err(BillProofError::Tariff);
     }
+    proof.segments.iter().try_for_each(|segment| segment.version.terms.check())?;
     compare(&proof.bill, &recalculate(&rules, proof, &days)?)?;
     verify_issued(proof)?;
     let validators = rules.genesis().validators.clone();
@@ -336,7 +337,8 @@ fn recalculate(
     proof: &BillProof,
     days: &[LocalDay],
 ) -> Result<BillCalculation, BillProofError> {
-    let mut inputs = BillInputs { segments: proof.segments.to_vec(), days: Vec::new() };
+    let (segments, connection_limit) = (proof.segments.to_vec(), proof.bill.connection_limit);
+    let mut inputs = BillInputs { segments, days: Vec::new(), connection_limit };
     for (index, (day, sealed)) in days.iter().zip(&proof.days).enumerate() {
         let frequencies = proof.frequency_days.get(index);
         inputs.days.push(DayInput {
@@ -354,7 +356,7 @@ fn compare(bill: &Bill, computed: &BillCalculation) -> Result<(), BillProofError
         return Err(BillProofError::LineCount { bill: lines.0, computed: lines.1 });
     }
     for (line, (ours, theirs)) in (1..).zip(bill.lines.iter().zip(&computed.lines)) {
-        let subject = |it: &BillLine| (it.kind, it.tariff, it.version);
+        let subject = |it: &BillLine| (it.kind, it.name.clone(), it.tariff, it.version);
         if subject(ours) != subject(theirs) {
             return Err(BillProofError::LineSubject { line });
         }

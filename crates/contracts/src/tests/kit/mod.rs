@@ -18,6 +18,7 @@
 pub mod golden;
 mod members;
 mod network;
+mod terms;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +34,7 @@ pub use contracts::Rejection;
 pub use members::{Home, Member, genesis, kolkata, madrid};
 pub use network::{Network, curve, flat, hertz, reading};
 pub use primitives::key::SigningKey;
+pub use terms::full;
 
 /// A key that follows from a name.
 pub fn key(name: &str) -> SigningKey {

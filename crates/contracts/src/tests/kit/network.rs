@@ -73,17 +73,15 @@ pub const fn reading(import: u64, export: u64) -> Reading {
 
 /// One price for every period, in micro per kWh; what is sold earns the same.
 pub const fn flat(price: i64) -> TariffTerms {
-    TariffTerms {
-        import: PriceRule::Flat { price: MicroPerKilowattHour::new(price) },
-        export: ExportRule::SameAsImport,
-    }
+    let price = MicroPerKilowattHour::new(price);
+    TariffTerms::energy(PriceRule::Flat { price }, ExportRule::SameAsImport)
 }
 
 /// The published curve of 2019 at 6.20 per kWh, for both directions.
 pub fn curve() -> TariffTerms {
     let curve = FrequencyCurve::deviation_vector_2019(MicroPerKilowattHour::new(6_200_000))
         .expect("a positive reference price");
-    TariffTerms { import: PriceRule::FrequencyLinked(curve), export: ExportRule::SameAsImport }
+    TariffTerms::energy(PriceRule::FrequencyLinked(curve), ExportRule::SameAsImport)
 }
 
 impl Network {

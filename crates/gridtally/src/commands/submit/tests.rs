@@ -258,7 +258,7 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
                 tariff: None,
                 name: alias(),
                 first_period: MIDNIGHT,
-                terms: TariffTerms { import: flat.clone(), export: ExportRule::SameAsImport },
+                terms: TariffTerms::energy(flat.clone(), ExportRule::SameAsImport),
             }
             .into(),
         ),
@@ -267,7 +267,7 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
             AmendTariff {
                 tariff: TARIFF,
                 first_period: MIDNIGHT,
-                terms: TariffTerms { import: flat, export: ExportRule::SameAsImport },
+                terms: TariffTerms::energy(flat, ExportRule::SameAsImport),
             }
             .into(),
         ),
