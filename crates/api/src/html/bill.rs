@@ -2,7 +2,7 @@
 
 use super::numbers::{energy, exact_money, money};
 use super::{code, facts, link, page, section, short, table, text, withheld};
-use crate::response::bill::BillDetail;
+use crate::response::bill::{BillDetail, LineEntry};
 use crate::response::status::Status;
 
 /// The page of a bill.
@@ -35,10 +35,10 @@ pub fn bill(status: &Status, bill: &BillDetail) -> String {
     match (&entry.amounts, &bill.content) {
         (Some(amounts), Some(said)) => {
             let lines = said.lines.iter().map(|line| {
-                let kind = if line.kind == "energy_export" { "Injected" } else { "Drawn" };
+                let kind = subject(line);
                 let tariff = link(format!("/v1/tariffs/{}", line.tariff), &short(&line.tariff));
                 vec![
-                    text(kind),
+                    text(&kind),
                     tariff,
                     text(line.tariff_version),
                     energy(&line.energy_wh),
@@ -63,4 +63,16 @@ pub fn bill(status: &Status, bill: &BillDetail) -> String {
         _ => content.push(&section("Lines", &withheld())),
     }
     page(status, &format!("Bill of {}", entry.billing_period), &content)
+}
+
+/// What a line is about, in words.
+fn subject(line: &LineEntry) -> String {
+    match (line.kind, line.slab) {
+        ("energy_export", _) => "Injected".to_owned(),
+        ("slab_import", Some(slab)) => format!("Drawn, slab {slab}"),
+        ("minimum_charge", _) => "Up to the minimum".to_owned(),
+        ("tax_inclusive", _) => format!("{}, contained", line.name),
+        ("fixed_charge" | "tax_exclusive", _) => line.name.clone(),
+        _ => "Drawn".to_owned(),
+    }
 }
