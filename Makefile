@@ -42,6 +42,8 @@ test: deps ## everything a change has to pass
 
 test-long: deps ## the same with the long variants of the tests (hours)
 	$(CARGO) xtask check --long
+	$(CARGO) build --locked --package gridtally
+	sh crates/api/tests/schema_fuzz.sh target/debug/gridtally
 
 clean: ## removes what was built
 	$(CARGO) clean
