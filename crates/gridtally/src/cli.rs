@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    bill, completions, demo, export, import, init, keys, load, node, read_model, replay, show,
-    simulate, submit, tariff, verify,
+    bill, completions, demo, export, import, init, keys, load, meter, node, read_model, reference,
+    replay, show, simulate, submit, tariff, verify,
 };
 
 /// A permissioned ledger for electricity: metering, verifiable billing, trading between neighbours.
@@ -74,6 +74,9 @@ pub enum Command {
     Init(init::Init),
     /// Run the node of a directory with its API.
     Node(node::NodeCommand),
+    /// The program of a meter.
+    #[command(subcommand)]
+    Meter(meter::Meter),
     /// Make and look at key files.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -101,4 +104,7 @@ pub enum Command {
     Show(show::Show),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
+    /// Print the reference of the command line as Markdown.
+    #[command(hide = true)]
+    Reference(reference::Reference),
 }

@@ -10,10 +10,12 @@ pub mod init;
 pub mod interrupt;
 pub mod keys;
 pub mod load;
+pub mod meter;
 pub mod node;
 pub mod play;
 pub mod proof;
 pub mod read_model;
+pub mod reference;
 pub mod replay;
 pub mod show;
 pub mod simulate;
@@ -43,9 +45,11 @@ pub fn run(cli: Cli) -> Result<Exit, Ended> {
         Command::Tariff(command) => command.run(&global),
         Command::Submit(command) => command.run(&global),
         Command::Import(command) => command.run(&global),
+        Command::Meter(command) => command.run(&global),
         Command::Export(command) => command.run(&global),
         Command::Bill(command) => command.run(&global),
         Command::Show(command) => command.run(&global),
+        Command::Reference(command) => command.run(&global),
         Command::Completions(command) => command.run(&global),
     }
 }

@@ -9,7 +9,7 @@ use crate::process::{NodeProcess, expect, json, run};
 
 /// A running demonstration of two homes, whose clock stands in July 2016.
 pub struct Network {
-    _dir: tempfile::TempDir,
+    pub _dir: tempfile::TempDir,
     pub path: PathBuf,
     pub node: NodeProcess,
 }

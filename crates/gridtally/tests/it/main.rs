@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod import;
 mod kills;
+mod meter;
 mod node;
 mod process;
 mod proofs;

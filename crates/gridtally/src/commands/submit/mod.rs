@@ -30,7 +30,7 @@ use primitives::identifier::{PartyId, StationId, TariffId, TransactionId, UsageP
 use serde_json::{Value, json};
 
 use self::signing::{Signatory, Signing};
-pub use self::signing::{day_seed, valid_until};
+pub use self::signing::{day_seed, system_time, valid_until};
 use crate::cli::Global;
 use crate::commands::connect::ended;
 use crate::exit::{EndWith, Ended, Exit};

@@ -237,7 +237,10 @@ pub fn day_seed(key: &SigningKey, usage_point: UsagePointId, day: LocalDay) -> D
 }
 
 /// The time by this machine's clock.
-fn system_time() -> Result<Timestamp, Ended> {
+///
+/// # Errors
+/// When it stands before 1970.
+pub fn system_time() -> Result<Timestamp, Ended> {
     let since_1970 = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .context("this machine's clock stands before 1970")?;

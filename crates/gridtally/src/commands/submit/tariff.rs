@@ -14,6 +14,7 @@ use crate::exit::{EndWith, Ended, Exit};
 
 /// The transactions of tariffs.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::enum_variant_names, reason = "each is named as its transaction")]
 pub enum Tariff {
     /// Publish a tariff, or a further version of one.
     ///
