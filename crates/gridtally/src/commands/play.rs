@@ -83,7 +83,7 @@ impl Play {
         let mut pace = WallPace::new(self.per_slot);
         let mut bars = Bars::default();
         let report =
-            simulator::run_day(&self.plan, &mut desk, &mut pace, &mut |step| bars.show(&step))
+            simulator::run_day(&self.plan, &mut desk, &mut pace, &mut |step| bars.show(step))
                 .map_err(anyhow::Error::from)?;
         bars.finish();
         let proofs = prove(&running, &directory, &report)?;
