@@ -47,11 +47,7 @@ const FLOORS: [Floor; 9] = [
 /// Foreign crates that belong to a few of ours, and why. Tests are free of it.
 const FOREIGN: [(&[&str], &[&str], &str); 5] = [
     (&["anyhow", "eyre"], &["gridtally", "xtask"], "errors below the programs are typed"),
-    (
-        &["fjall", "redb", "sled", "rocksdb"],
-        &["ledger"],
-        "only ledger touches the disk",
-    ),
+    (&["fjall", "redb", "sled", "rocksdb"], &["ledger"], "only ledger touches the disk"),
     // The read model is a copy for queries, outside consensus, dropped and made again at will.
     (&["rusqlite"], &["api"], "only the read model speaks SQL"),
     (&["axum", "hyper", "utoipa"], &["api", "gridtally"], "only api knows HTTP"),
