@@ -187,6 +187,7 @@ impl Viewer {
             | Body::PublishTariff(_)
             | Body::AmendTariff(_)
             | Body::SetBackingLimit(_)
+            | Body::SetFineRules(_)
             | Body::AdvanceClock(_) => true,
             Body::GrantRole(body) => self.is(body.party),
             Body::RevokeRole(body) => self.is(body.party),
@@ -222,6 +223,10 @@ impl Viewer {
             Body::WithdrawSlotCharge(body) => point(body.usage_point),
             Body::IssueBill(body) => body.usage_points.iter().any(|id| point(*id)),
             Body::PayBill(body) => point(body.usage_point),
+            Body::DisputeBill(body) => self.sees_bill(state, body.bill),
+            Body::DecideDispute(body) => self.sees_bill(state, body.bill),
+            Body::CarryBill(body) => self.sees_bill(state, body.bill),
+            Body::IssueStatement(body) => point(body.usage_point),
             Body::PayOutBill(body) => self.sees_bill(state, body.bill),
             Body::PayDues(body) => self.is(body.creditor),
             Body::BuyTokens(body) => self.is(body.aggregator),
@@ -260,15 +265,22 @@ impl Viewer {
             | Event::SlotChargeWithdrawn { .. }
             | Event::BillRefused { .. }
             | Event::BackingLimitSet { .. }
+            | Event::FineRulesSet { .. }
             | Event::ClockAdvanced { .. } => true,
             // Its numbers may tell a balance, and it names nobody: `sees_transaction` decides.
             Event::Rejected { .. } => false,
-            Event::SlotsCharged { usage_point, .. } | Event::CreditChanged { usage_point, .. } => {
+            Event::SlotsCharged { usage_point, .. }
+            | Event::CreditChanged { usage_point, .. }
+            | Event::FineReversed { usage_point, .. }
+            | Event::StatementIssued { usage_point, .. } => {
                 self.sees_usage_point_id(state, *usage_point)
             }
             Event::BillIssued(issued) => self.sees_usage_point_id(state, issued.usage_point),
             Event::BillPaid { bill, .. }
             | Event::BillPaidOut { bill, .. }
+            | Event::BillCarried { bill, .. }
+            | Event::BillDisputed { bill, .. }
+            | Event::DisputeDecided { bill, .. }
             | Event::CreditNoteIssued { bill, .. } => self.sees_bill(state, *bill),
             Event::Posted { debit, credit, .. } => {
                 self.sees_account(debit) || self.sees_account(credit)

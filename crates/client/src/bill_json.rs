@@ -64,6 +64,7 @@ enum LineKindJson {
     MinimumCharge,
     TaxExclusive,
     TaxInclusive,
+    Fine,
 }
 
 impl LineKindJson {
@@ -77,6 +78,7 @@ impl LineKindJson {
             LineKind::MinimumCharge => (Self::MinimumCharge, None),
             LineKind::TaxExclusive => (Self::TaxExclusive, None),
             LineKind::TaxInclusive => (Self::TaxInclusive, None),
+            LineKind::Fine => (Self::Fine, None),
         }
     }
 
@@ -92,6 +94,7 @@ impl LineKindJson {
             Self::MinimumCharge => LineKind::MinimumCharge,
             Self::TaxExclusive => LineKind::TaxExclusive,
             Self::TaxInclusive => LineKind::TaxInclusive,
+            Self::Fine => LineKind::Fine,
         })
     }
 }

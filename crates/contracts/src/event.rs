@@ -285,11 +285,68 @@ events! {
     CreditNoteIssued {
         /// The bill that was taken back.
         bill: BillId,
-        /// The credit: the bill's total, negative when the customer was owed.
+        /// The credit: the bill's total, less what a dispute had taken back; negative when the
+        /// customer was owed.
         amount: MicroCurrency,
         /// What had been paid for it and is credit of the usage point from now on.
         released: MicroCurrency,
         /// The bill in its place.
         replaced_by: BillId
+    }
+    /// A bill is in dispute.
+    BillDisputed {
+        /// The bill.
+        bill: BillId,
+        /// What is disputed.
+        amount: MicroCurrency,
+        /// Hash of the reasons.
+        reason_hash: Hash
+    }
+    /// A dispute was decided.
+    DisputeDecided {
+        /// The bill.
+        bill: BillId,
+        /// What was disputed.
+        amount: MicroCurrency,
+        /// What of it was decided for the household and is credited.
+        upheld: MicroCurrency
+    }
+    /// A fine was counted anew, since what it was charged on was never due.
+    FineReversed {
+        /// The usage point.
+        usage_point: UsagePointId,
+        /// By how much it is lower.
+        amount: MicroCurrency,
+        /// What of that stood on bills already and is credited.
+        credited: MicroCurrency
+    }
+    /// Fine rules were set.
+    FineRulesSet {
+        /// Whose customers they are for; `None` = of everybody without rules of its own.
+        distributor: Option<PartyId>,
+        /// The local day from which on they hold.
+        from: LocalDay,
+        /// The rules.
+        rules: crate::billing::FineRules
+    }
+    /// What was owed for a negative bill became credit of its usage point.
+    BillCarried {
+        /// The bill.
+        bill: BillId,
+        /// The amount, positive.
+        amount: MicroCurrency
+    }
+    /// A period was stated as the sum of its monthly bills.
+    StatementIssued {
+        /// The usage point.
+        usage_point: UsagePointId,
+        /// The period.
+        period: BillingPeriod,
+        /// Counts the statements of this period, from 1.
+        revision: u32,
+        /// The sum of the bills.
+        total: MicroCurrency,
+        /// Hash of the whole statement.
+        statement_hash: Hash
     }
 }

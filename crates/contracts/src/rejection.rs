@@ -278,6 +278,18 @@ rejections! {
     407 MoreThanOwed { owed_micro } => "more than the {owed_micro} micro that are owed";
     /// One transaction would bill more days, write more lines or tell more events than it may.
     408 TooMuchWork { bound } => "more than {bound} usage point days, lines or events in one transaction";
+    /// The bill was replaced by its next revision.
+    409 BillReplaced => "the bill was replaced by another one";
+    /// A bill is disputed once, with one amount and reason.
+    410 DisputeExists => "the bill is or was disputed already";
+    /// A bill is disputed until 60 days after it was paid.
+    411 DisputeTooLate { until_ms } => "the bill could be disputed until {until_ms} ms";
+    /// There is no dispute to decide.
+    412 NotDisputed => "the bill is not in dispute";
+    /// More would be upheld than is disputed.
+    413 MoreThanDisputed { disputed_micro } => "more than the {disputed_micro} micro in dispute";
+    /// A month of the statement has no bill of its own.
+    414 MonthNotBilled { month } => "month {month} has no bill of its own";
 
     /// The wallet holds less than the amount.
     700 InsufficientFunds { balance_micro } => "the wallet holds only {balance_micro} micro";

@@ -29,6 +29,10 @@
 //! | `i` | party | `BackingLimit` |
 //! | `x` | hash of a payment reference | position |
 //! | `z` | – | virtual clock |
+//! | `D` | bill | `Dispute` |
+//! | `F` | usage point | `FineAccount` |
+//! | `R` | distributor or ZERO | `FineRulesHistory` |
+//! | `S` | usage point, first and last day | `Statement` |
 
 use primitives::calendar::LocalDay;
 use primitives::hash::Hash;
@@ -212,6 +216,31 @@ pub fn bill_sources(id: &BillId) -> Vec<u8> {
 #[must_use]
 pub fn credit_note(id: &BillId) -> Vec<u8> {
     key(b'm', &[id.as_bytes()])
+}
+
+/// The dispute over a bill.
+#[must_use]
+pub fn dispute(bill: &BillId) -> Vec<u8> {
+    key(b'D', &[bill.as_bytes()])
+}
+
+/// The dues of a usage point and the fine on them.
+#[must_use]
+pub fn fine_account(usage_point: &UsagePointId) -> Vec<u8> {
+    key(b'F', &[usage_point.as_bytes()])
+}
+
+/// The fine rules of a distributor; `None` = the general ones.
+#[must_use]
+pub fn fine_rules(distributor: Option<&PartyId>) -> Vec<u8> {
+    let distributor = distributor.map_or([0; 32], |id| *id.as_bytes());
+    key(b'R', &[&distributor])
+}
+
+/// The newest statement over some days.
+#[must_use]
+pub fn statement(usage_point: &UsagePointId, (first, last): (LocalDay, LocalDay)) -> Vec<u8> {
+    key(b'S', &[usage_point.as_bytes(), &day_bytes(first), &day_bytes(last)])
 }
 
 /// An open bill of a usage point; they sort oldest first.

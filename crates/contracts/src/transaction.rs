@@ -9,7 +9,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::codec;
 
 use crate::account::{BuyTokens, RedeemTokens, SetBackingLimit};
-use crate::billing::{ChargeSlots, IssueBill, PayBill, PayDues, PayOutBill, WithdrawSlotCharge};
+use crate::billing::{
+    CarryBill, ChargeSlots, DecideDispute, DisputeBill, IssueBill, IssueStatement, PayBill,
+    PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge,
+};
 use crate::execute::Context;
 use crate::genesis::Rules;
 use crate::governance::AdvanceClock;
@@ -215,6 +218,11 @@ transactions! {
         404 PayBill,
         405 PayOutBill,
         406 PayDues,
+        407 DisputeBill,
+        408 DecideDispute,
+        409 SetFineRules,
+        410 CarryBill,
+        411 IssueStatement,
     }
     account {
         701 BuyTokens,

@@ -70,6 +70,7 @@ fn subject(line: &LineEntry) -> String {
     match (line.kind, line.slab) {
         ("energy_export", _) => "Injected".to_owned(),
         ("slab_import", Some(slab)) => format!("Drawn, slab {slab}"),
+        ("fine", _) => "Fine".to_owned(),
         ("minimum_charge", _) => "Up to the minimum".to_owned(),
         ("tax_inclusive", _) => format!("{}, contained", line.name),
         ("fixed_charge" | "tax_exclusive", _) => line.name.clone(),

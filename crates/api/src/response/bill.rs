@@ -51,6 +51,14 @@ pub struct BillAmounts {
     pub paid_micro: String,
     /// Still open: above zero to be paid by the customer, below zero to be paid out to it.
     pub open_micro: String,
+    /// Of what was paid, what went to the bill's fine; it comes first.
+    pub paid_fine_micro: String,
+    /// What went to taxes on top, after the fine; the rest pays what is charged.
+    pub paid_tax_micro: String,
+    /// Taken back by the decision of a dispute.
+    pub credited_micro: String,
+    /// What of the open amount is in dispute: it is not collected and bears no fine.
+    pub held_micro: String,
     /// `open`, `paid` or `replaced`.
     pub status: &'static str,
 }
@@ -82,6 +90,10 @@ impl BillEntry {
                 total_micro: bill.total.get().to_string(),
                 paid_micro: state.paid.get().to_string(),
                 open_micro: state.open.get().to_string(),
+                paid_fine_micro: state.paid_split().fine.get().to_string(),
+                paid_tax_micro: state.paid_split().tax.get().to_string(),
+                credited_micro: state.credited.get().to_string(),
+                held_micro: state.held.get().to_string(),
                 status: status(state),
             }),
             withheld: !seen,
@@ -146,7 +158,7 @@ pub struct BillContent {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LineEntry {
     /// `energy_import`, `energy_export`, `slab_import`, `fixed_charge`, `minimum_charge`,
-    /// `tax_exclusive` or `tax_inclusive`.
+    /// `tax_exclusive`, `tax_inclusive` or `fine`.
     pub kind: &'static str,
     /// The slab, from 1, on a line of one.
     pub slab: Option<u8>,
@@ -175,6 +187,7 @@ impl From<&BillLine> for LineEntry {
                 LineKind::MinimumCharge => "minimum_charge",
                 LineKind::TaxExclusive => "tax_exclusive",
                 LineKind::TaxInclusive => "tax_inclusive",
+                LineKind::Fine => "fine",
             },
             slab: match line.kind {
                 LineKind::SlabImport { number } => Some(number),

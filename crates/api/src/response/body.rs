@@ -5,7 +5,7 @@
 use std::fmt::Display;
 
 use contracts::account::{BuyTokens, RedeemTokens};
-use contracts::billing::{ChargeSlots, ChargeTarget, IssueBill};
+use contracts::billing::{ChargeSlots, ChargeTarget, FineRules, IssueBill};
 use contracts::metering::{PublishFrequency, Registers, SealDay};
 use contracts::registry::{
     AppointRegulator, AuthorizeGateway, RegisterParty, RegisterUsagePoint, Role, UsagePointKind,
@@ -69,6 +69,20 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
             pairs([("usage_point", &it.usage_point), ("amount_micro", &it.amount.get())])
         }
         Body::PayOutBill(it) => pairs([("bill", &it.bill)]),
+        Body::DisputeBill(it) => pairs([
+            ("bill", &it.bill),
+            ("amount_micro", &it.amount.get()),
+            ("reason_hash", &it.reason_hash),
+        ]),
+        Body::DecideDispute(it) => pairs([("bill", &it.bill), ("upheld_micro", &it.upheld.get())]),
+        Body::SetFineRules(it) => json!({
+            "distributor": it.distributor.map(|id| id.to_string()),
+            "rules": fine_rules(&it.rules),
+        }),
+        Body::CarryBill(it) => pairs([("bill", &it.bill)]),
+        Body::IssueStatement(it) => {
+            pairs([("usage_point", &it.usage_point), ("billing_period", &it.period)])
+        }
         Body::PayDues(it) => {
             pairs([("creditor", &it.creditor), ("amount_micro", &it.amount.get())])
         }
@@ -86,6 +100,17 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         }
         Body::AdvanceClock(it) => pairs([("to", &it.to), ("to_ms", &it.to.get())]),
     }
+}
+
+/// When and how much is fined.
+pub(super) fn fine_rules(it: &FineRules) -> Value {
+    json!({
+        "threshold_micro": it.threshold.get().to_string(),
+        "grace_days": it.grace_days,
+        "fixed_micro": it.fixed.get().to_string(),
+        "daily_basis_points": it.daily.get(),
+        "cap_basis_points": it.cap.get(),
+    })
 }
 
 /// Fields that are written as their text.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::account::AccountName;
-use super::body::pairs;
+use super::body::{fine_rules, pairs};
 use super::{Period, party, receipt};
 
 /// What happened.
@@ -56,9 +56,9 @@ fn open(event: &Event, rules: &Rules) -> Value {
         }
         Event::KeyRevoked { key } => pairs([("key_address", key)]),
         Event::StationRegistered { station } => pairs([("station", station)]),
-        Event::UsagePointRegistered { usage_point } | Event::CreditChanged { usage_point, .. } => {
-            pairs([("usage_point", usage_point)])
-        }
+        Event::UsagePointRegistered { usage_point }
+        | Event::CreditChanged { usage_point, .. }
+        | Event::FineReversed { usage_point, .. } => pairs([("usage_point", usage_point)]),
         Event::MeterInstalled { usage_point, meter } => {
             pairs([("usage_point", usage_point), ("meter", meter)])
         }
@@ -73,7 +73,24 @@ fn open(event: &Event, rules: &Rules) -> Value {
             "code": code,
             "code_name": receipt::name(*code),
         }),
-        Event::BillPaid { bill, .. } | Event::BillPaidOut { bill, .. } => pairs([("bill", bill)]),
+        Event::BillPaid { bill, .. }
+        | Event::BillPaidOut { bill, .. }
+        | Event::BillCarried { bill, .. }
+        | Event::DisputeDecided { bill, .. } => pairs([("bill", bill)]),
+        Event::BillDisputed { bill, reason_hash, .. } => {
+            pairs([("bill", bill), ("reason_hash", reason_hash)])
+        }
+        Event::FineRulesSet { distributor, from, rules } => json!({
+            "distributor": distributor.map(|id| id.to_string()),
+            "from": from.to_string(),
+            "rules": fine_rules(rules),
+        }),
+        Event::StatementIssued { usage_point, period, revision, statement_hash, .. } => json!({
+            "usage_point": usage_point.to_string(),
+            "billing_period": period.to_string(),
+            "revision": revision,
+            "statement_hash": statement_hash.to_string(),
+        }),
         Event::CreditNoteIssued { bill, replaced_by, .. } => {
             pairs([("bill", bill), ("replaced_by", replaced_by)])
         }
@@ -167,10 +184,18 @@ fn values(event: &Event) -> Option<Value> {
         Event::CreditNoteIssued { amount, released, .. } => {
             pairs([("amount_micro", &amount.get()), ("released_micro", &released.get())])
         }
-        Event::CreditChanged { credit, .. } => pairs([("credit_micro", &credit.get())]),
-        Event::BillPaidOut { amount, .. } | Event::Posted { amount, .. } => {
-            pairs([("amount_micro", &amount.get())])
+        Event::DisputeDecided { amount, upheld, .. } => {
+            pairs([("amount_micro", &amount.get()), ("upheld_micro", &upheld.get())])
         }
+        Event::FineReversed { amount, credited, .. } => {
+            pairs([("amount_micro", &amount.get()), ("credited_micro", &credited.get())])
+        }
+        Event::StatementIssued { total, .. } => pairs([("total_micro", &total.get())]),
+        Event::CreditChanged { credit, .. } => pairs([("credit_micro", &credit.get())]),
+        Event::BillPaidOut { amount, .. }
+        | Event::BillCarried { amount, .. }
+        | Event::BillDisputed { amount, .. }
+        | Event::Posted { amount, .. } => pairs([("amount_micro", &amount.get())]),
         Event::TokensBought { coin_amount, tokens, .. }
         | Event::TokensRedeemed { coin_amount, tokens, .. } => {
             pairs([("coin_amount_micro", &coin_amount.get()), ("tokens_micro", &tokens.get())])

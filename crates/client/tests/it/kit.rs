@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use client::genesis_file::zone_of_india;
 use client::tariff_file::TariffFile;
 use client::transaction_builder::{GatewayDay, MeterDay, Signer, derived_seed};
-use contracts::billing::IssueBill;
 use contracts::billing::bill_proof::{BillProof, CollectError};
+use contracts::billing::{FineRules, IssueBill, SetFineRules};
 use contracts::execute::Ordered;
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
 use contracts::metering::{CorrectFrequency, DeleteFrequency, PublishFrequency, Registers};
@@ -33,8 +33,8 @@ use primitives::proof::{Anchor, EventPath, EventProof};
 use primitives::reading::{Quality, Reading};
 use primitives::receipt::{Receipt, block_leaf, receipts_tree};
 use primitives::units::{
-    BlockHeight, MicroCurrency, MicroPerKilowattHour, MilliHertz, Sequence, Timestamp, WattHours,
-    Watts,
+    BasisPoints, BlockHeight, MicroCurrency, MicroPerKilowattHour, MilliHertz, Sequence, Timestamp,
+    WattHours, Watts,
 };
 
 pub fn key(name: &str) -> SigningKey {
@@ -323,6 +323,18 @@ impl Ledger {
     }
 
     // Bills and proofs.
+
+    /// From the next day on unpaid dues cost 10 at once and 1 % a day.
+    pub fn fine_dues(&mut self) {
+        let rules = FineRules {
+            threshold: MicroCurrency::ZERO,
+            grace_days: 0,
+            fixed: MicroCurrency::new(10_000_000),
+            daily: BasisPoints::new(100).unwrap(),
+            cap: BasisPoints::MAX,
+        };
+        self.act("regulator", SetFineRules { distributor: None, rules }, &[]);
+    }
 
     pub fn bill(&mut self, usage_point: UsagePointId, period: BillingPeriod) -> BillId {
         let usage_points = vec![usage_point].try_into().unwrap();

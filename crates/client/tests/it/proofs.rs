@@ -481,6 +481,37 @@ fn corrections_after_the_bill_leave_its_proof_alone() {
 }
 
 #[test]
+fn a_fine_stands_on_the_bill_behind_what_the_proof_computes() {
+    let mut ledger = with_curve();
+    ledger.fine_dues();
+    ledger.bill(ledger.home, one_day());
+    for number in 2..=4 {
+        ledger.live_through(day(number));
+    }
+    let bill = ledger.bill(ledger.home, BillingPeriod::Day { day: day(2) });
+    let proof = ledger.proof(bill).unwrap();
+    let fine = proof.bill.lines.last().unwrap();
+    assert_eq!(fine.kind, contracts::billing::LineKind::Fine);
+    assert!(fine.amount.get() > 10_000_000, "the fixed part and a day of interest");
+    let verified = verify(&TrustAnchor::Nothing, text(&proof).as_bytes()).unwrap();
+    assert_eq!(verified.total, proof.bill.total);
+    let edited = |edit: &dyn Fn(&mut Vec<contracts::billing::BillLine>)| {
+        let mut proof = proof.clone();
+        let mut lines = proof.bill.lines.to_vec();
+        edit(&mut lines);
+        proof.bill.lines = lines.try_into().unwrap();
+        wrong(&proof)
+    };
+    let lines = proof.bill.lines.len();
+    let named = format!("line {lines} of the bill is about another subject, tariff or version");
+    assert_eq!(edited(&|lines| lines.last_mut().unwrap().version = 1), named);
+    let twice = edited(&|lines| lines.extend(lines.last().cloned()));
+    assert!(twice.contains("lines"), "{twice}");
+    let without = edited(&|lines| drop(lines.pop()));
+    assert!(without.contains("total"), "{without}");
+}
+
+#[test]
 fn a_day_whose_every_slot_is_corrected_needs_no_seed() {
     let mut ledger = with_curve();
     for slot in 0..96 {

@@ -11,6 +11,7 @@ use primitives::units::{MicroCurrency, Timestamp};
 
 use super::bill_calculation::tariff_hash;
 use super::issue_bill::{legs, tariff_segments};
+use super::settling::{BillPlace, put_bill, put_credit};
 use super::{Bill, BillState};
 use crate::account::posting;
 use crate::event::Event;
@@ -28,7 +29,7 @@ pub struct CreditNote {
     pub bill: BillId,
     /// The bill in its place.
     pub replaced_by: BillId,
-    /// The bill's total; negative when the customer was owed.
+    /// The bill's total, less what a dispute had taken back; negative when the customer was owed.
     pub amount: MicroCurrency,
     /// What had been paid for it and became credit of the usage point.
     pub released: MicroCurrency,
@@ -58,7 +59,8 @@ pub(super) fn take_back(
     let id = bill.id();
     let before = state.bill_state(id)?;
     let released = before.paid.max(MicroCurrency::ZERO);
-    let amount = bill.total;
+    let out_of_range = |_| Rejection::AmountOutOfRange;
+    let amount = bill.total.checked_sub(before.credited).map_err(out_of_range)?;
     state.emit(Event::CreditNoteIssued { bill: id, amount, released, replaced_by });
     if bill.export_payer != bill.biller {
         let sides = (bill.export_payer, bill.customer);
@@ -67,6 +69,7 @@ pub(super) fn take_back(
     for (debtor, creditor, amount) in legs(bill)?.into_iter().rev() {
         posting::owe(state, creditor, debtor, amount)?;
     }
+    posting::owe(state, bill.customer, bill.biller, before.credited)?;
     let note = CreditNote {
         bill: id,
         replaced_by,
@@ -76,17 +79,21 @@ pub(super) fn take_back(
         position: context.position,
     };
     state.write(state_key::credit_note(&id), &note);
-    let (zero, position) = (MicroCurrency::ZERO, before.position);
-    let closed = BillState { paid: zero, open: zero, position, replaced_by: Some(replaced_by) };
-    state.put_bill_state(id, &closed);
-    state.delete(&state_key::open_bill(&bill.usage_point, bill.number));
+    let zero = MicroCurrency::ZERO;
+    let closed = BillState {
+        paid: zero,
+        open: zero,
+        credited: zero,
+        held: zero,
+        fine: zero,
+        tax: zero,
+        replaced_by: Some(replaced_by),
+        ..before
+    };
+    put_bill(context, state, BillPlace::from(bill), closed)?;
     if released > zero {
-        let mut account = state.billing_account(bill.usage_point);
-        account.credit =
-            account.credit.checked_add(released).map_err(|_| Rejection::AmountOutOfRange)?;
-        state.put_billing_account(bill.usage_point, &account);
-        let (usage_point, credit) = (bill.usage_point, account.credit);
-        state.emit(Event::CreditChanged { usage_point, credit });
+        let credit = state.billing_account(bill.usage_point).credit.checked_add(released);
+        put_credit(state, bill.usage_point, credit.map_err(out_of_range)?);
     }
     Ok(before.paid.min(zero))
 }

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::calendar::{BillingPeriod, LocalDay, SettlementPeriod};
 use primitives::codec::Bounded;
-use primitives::identifier::{PartyId, UsagePointId};
-use primitives::units::MicroCurrency;
+use primitives::identifier::{BillId, PartyId, TariffId, UsagePointId};
+use primitives::units::{MicroCurrency, MilliMicro, WattHours};
 
 use super::amendment::{paid_out_too_much, take_back};
 use super::bill_calculation::{
     BillInputs, CalculationError, Calculator, DayInput, TariffSegment, no_allocation, tariff_hash,
 };
 use super::bill_proof::issued_event;
-use super::{Bill, BillSources, BillState, LineKind};
+use super::fine::{self, day_at};
+use super::settling::{BillPlace, add_credit, put_bill, put_credit};
+use super::{Bill, BillLine, BillSources, BillState, LineKind};
 use crate::account::posting;
 use crate::event::Event;
 use crate::execute::Context;
@@ -23,6 +25,7 @@ use crate::registry::{Role, UsagePoint, is_rising};
 use crate::rejection::{Malformed, Rejection};
 use crate::state::State;
 use crate::state_key;
+use crate::tariff::charges::ChargeName;
 use crate::transaction::{Transaction, Who, no_payload};
 
 /// Usage points of one transaction.
@@ -200,6 +203,13 @@ impl Run<'_> {
             inputs.days.push(DayInput { day, readings, frequencies });
         }
         let calculation = self.calculator.bill(&inputs, &no_allocation).map_err(rejection)?;
+        let mut lines = calculation.lines;
+        // A fine is not about the period: the next revision shows the same one.
+        lines.extend(match replaced {
+            Some(former) => former.lines.iter().find(|it| it.kind == LineKind::Fine).cloned(),
+            None => fine_line(fine::pending(self.context, state, id)?),
+        });
+        let total = MicroCurrency::sum(lines.iter().map(|line| line.amount));
         Ok(Bill {
             usage_point: id,
             number: state.billing_account(id).bills + 1,
@@ -213,15 +223,28 @@ impl Run<'_> {
             metered_export: calculation.metered_export,
             residual_import: calculation.residual_import,
             residual_export: calculation.residual_export,
-            lines: Bounded::try_from(calculation.lines)
+            lines: Bounded::try_from(lines)
                 .map_err(|_| Rejection::TooMuchWork { bound: super::MAX_LINES as u64 })?,
-            total: calculation.total,
+            total: total.map_err(|_| Rejection::AmountOutOfRange)?,
             readings_root: DayCommitment::root(&basis.readings),
             frequency_root: DayCommitment::root(&basis.frequencies),
             tariff_hash: tariff_hash(&inputs.segments),
             issued_at: self.context.time,
         })
     }
+}
+
+/// The line of a fine; none when there is nothing to fine.
+pub(super) fn fine_line(amount: MicroCurrency) -> Option<BillLine> {
+    (amount > MicroCurrency::ZERO).then(|| BillLine {
+        kind: LineKind::Fine,
+        name: ChargeName::default(),
+        tariff: TariffId::default(),
+        version: 0,
+        energy: WattHours::ZERO,
+        exact: MilliMicro::new(i128::from(amount.get()) * 1_000),
+        amount,
+    })
 }
 
 fn period_days(period: &BillingPeriod) -> (LocalDay, LocalDay) {
@@ -306,10 +329,7 @@ fn issue(context: &Context<'_>, state: &mut dyn State, draft: &Draft) -> Result<
     let out_of_range = |_| Rejection::AmountOutOfRange;
     // What the customer received for the bill before; zero or negative.
     let received = match bill.replaces() {
-        Some(former) => {
-            let former = state.bill(former)?;
-            take_back(context, state, &former, id)?
-        }
+        Some(former) => replace(context, state, former, bill)?,
         None => MicroCurrency::ZERO,
     };
     for (debtor, creditor, amount) in legs(bill)? {
@@ -325,25 +345,53 @@ fn issue(context: &Context<'_>, state: &mut dyn State, draft: &Draft) -> Result<
     mark_billed(state, bill);
     let mut account = state.billing_account(bill.usage_point);
     let used = account.credit.min(unpaid).max(MicroCurrency::ZERO);
-    let paid = received.checked_add(used).map_err(out_of_range)?;
-    let open = unpaid.checked_sub(used).map_err(out_of_range)?;
     account.bills = bill.number;
     account.credit = account.credit.checked_sub(used).map_err(out_of_range)?;
     state.put_billing_account(bill.usage_point, &account);
-    if open > MicroCurrency::ZERO {
-        state.write(state_key::open_bill(&bill.usage_point, bill.number), &id);
-    }
     state.write(state_key::bill(&id), bill);
     state.write(state_key::bill_sources(&id), sources);
-    let position = context.position;
-    state.put_bill_state(id, &BillState { paid, open, position, replaced_by: None });
+    let bill_state = BillState {
+        paid: received.checked_add(used).map_err(out_of_range)?,
+        open: unpaid.checked_sub(used).map_err(out_of_range)?,
+        credited: MicroCurrency::ZERO,
+        held: MicroCurrency::ZERO,
+        fine: bill.sum_of(LineKind::Fine).map_err(out_of_range)?,
+        tax: bill.sum_of(LineKind::TaxExclusive).map_err(out_of_range)?,
+        paid_at: None,
+        position: context.position,
+        replaced_by: None,
+    };
+    put_bill(context, state, BillPlace::from(bill), bill_state)?;
     state.emit(issued_event(bill));
     if used > MicroCurrency::ZERO {
-        state.emit(Event::BillPaid { bill: id, amount: used, open });
-        let (usage_point, credit) = (bill.usage_point, account.credit);
-        state.emit(Event::CreditChanged { usage_point, credit });
+        state.emit(Event::BillPaid { bill: id, amount: used, open: bill_state.open });
+        put_credit(state, bill.usage_point, account.credit);
     }
-    Ok(())
+    match bill.replaces() {
+        Some(_) => add_credit(context, state, bill.usage_point, MicroCurrency::ZERO),
+        None => fine::charge(context, state, bill.usage_point, bill_state.fine),
+    }
+}
+
+/// Takes the former bill back. Gives what the customer had received for it. As far as the new bill is
+/// lower, the fine is counted anew: what was billed by mistake was never due.
+fn replace(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    former: BillId,
+    bill: &Bill,
+) -> Result<MicroCurrency, Rejection> {
+    let (former, before) = (state.bill(former)?, state.bill_state(former)?);
+    let received = take_back(context, state, &former, bill.id())?;
+    let zero = MicroCurrency::ZERO;
+    let lower = former.total.max(zero).checked_sub(bill.total.max(zero));
+    let lower = lower.map_err(|_| Rejection::AmountOutOfRange)?;
+    if lower > zero {
+        let until = before.paid_at.unwrap_or(context.time);
+        let days = (day_at(context.rules, former.issued_at), day_at(context.rules, until));
+        fine::forgive(context, state, (bill.usage_point, lower), days)?;
+    }
+    Ok(received)
 }
 
 /// A debt that a bill makes: debtor, creditor, amount.
@@ -352,12 +400,8 @@ type Leg = (PartyId, PartyId, MicroCurrency);
 /// The double entry of a bill; see the module's head for who pays whom.
 pub(super) fn legs(bill: &Bill) -> Result<Vec<Leg>, Rejection> {
     let out_of_range = |_| Rejection::AmountOutOfRange;
-    let sum = |exports: bool| {
-        let lines =
-            bill.lines.iter().filter(|line| (line.kind == LineKind::EnergyExport) == exports);
-        MicroCurrency::sum(lines.map(|line| line.amount)).map_err(out_of_range)
-    };
-    let (charges, credits) = (sum(false)?, sum(true)?.checked_neg().map_err(out_of_range)?);
+    let charges = bill.charged().map_err(out_of_range)?;
+    let credits = bill.credited().map_err(out_of_range)?;
     if charges < MicroCurrency::ZERO || credits < MicroCurrency::ZERO {
         return Err(Rejection::AmountOutOfRange);
     }

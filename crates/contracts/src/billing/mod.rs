@@ -14,7 +14,7 @@ use primitives::calendar::BillingPeriod;
 use primitives::codec::{self, Bounded};
 use primitives::hash::Hash;
 use primitives::identifier::{BillId, PartyId, TariffId, UsagePointId};
-use primitives::units::{MicroCurrency, MilliMicro, Timestamp, WattHours, Watts};
+use primitives::units::{MicroCurrency, MilliMicro, OutOfRange, Timestamp, WattHours, Watts};
 
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -25,21 +25,35 @@ mod amendment;
 pub mod bill_calculation;
 pub mod bill_proof;
 mod bill_sources;
+mod carry_bill;
 mod charge_slots;
+mod decide_dispute;
+mod dispute_bill;
+pub mod fine;
 mod issue_bill;
+mod issue_statement;
 mod pay_bill;
 mod pay_dues;
 mod pay_out_bill;
+mod set_fine_rules;
+mod settling;
 mod slot_charge;
 mod withdraw_slot_charge;
 
 pub use amendment::{CreditNote, stale_since};
 pub use bill_sources::{BillSources, DaySources};
+pub use carry_bill::CarryBill;
 pub use charge_slots::{ChargeSlots, ChargeTarget};
+pub use decide_dispute::DecideDispute;
+pub use dispute_bill::{DISPUTE_MILLISECONDS, Dispute, DisputeBill};
+pub use fine::{FineRules, FineStanding, fine_standing};
 pub use issue_bill::{IssueBill, MAX_BILLED};
+pub use issue_statement::{IssueStatement, StatedBill, Statement};
 pub use pay_bill::PayBill;
 pub use pay_dues::PayDues;
 pub use pay_out_bill::PayOutBill;
+pub use set_fine_rules::SetFineRules;
+pub use settling::MAX_BILLS_PER_PAYMENT;
 pub use slot_charge::{SlotCharge, slot_charges};
 pub use withdraw_slot_charge::WithdrawSlotCharge;
 
@@ -108,6 +122,8 @@ pub enum LineKind {
     TaxExclusive,
     /// A tax that the prices contain: `exact` is the part, the amount is zero.
     TaxInclusive,
+    /// The fine on dues that were not paid, as it stood at issue; no tariff, no energy.
+    Fine,
 }
 
 /// A line of a bill: exact products summed, rounded once.
@@ -177,6 +193,33 @@ impl Bill {
         bill_id(self.usage_point, self.period, self.revision)
     }
 
+    /// What the customer is charged: all lines but those of energy injected.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] when the sum does not fit.
+    pub fn charged(&self) -> Result<MicroCurrency, OutOfRange> {
+        let charges = self.lines.iter().filter(|line| line.kind != LineKind::EnergyExport);
+        MicroCurrency::sum(charges.map(|line| line.amount))
+    }
+
+    /// What the customer is credited for energy injected, not negative.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] when the sum does not fit.
+    pub fn credited(&self) -> Result<MicroCurrency, OutOfRange> {
+        let credits = self.lines.iter().filter(|line| line.kind == LineKind::EnergyExport);
+        MicroCurrency::sum(credits.map(|line| line.amount))?.checked_neg()
+    }
+
+    /// The sum of the lines of one kind.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] when the sum does not fit.
+    pub fn sum_of(&self, kind: LineKind) -> Result<MicroCurrency, OutOfRange> {
+        let lines = self.lines.iter().filter(|line| line.kind == kind);
+        MicroCurrency::sum(lines.map(|line| line.amount))
+    }
+
     /// The bill that this one replaces: the former revision.
     #[must_use]
     pub fn replaces(&self) -> Option<BillId> {
@@ -228,12 +271,69 @@ pub struct BillIssued {
 pub struct BillState {
     /// Paid so far; negative when it was paid out.
     pub paid: MicroCurrency,
-    /// Still open: positive to be paid by the customer, negative to be paid out to it.
+    /// Still open: positive to be paid by the customer, negative to be paid out to it. It is the
+    /// bill's total less what was paid and credited.
     pub open: MicroCurrency,
+    /// Taken back by the decision of a dispute.
+    pub credited: MicroCurrency,
+    /// What of `open` is in dispute: it is not collected and bears no fine.
+    pub held: MicroCurrency,
+    /// The fine that stands on the bill; what is paid goes to it first.
+    pub fine: MicroCurrency,
+    /// The taxes on top of what is charged; what is paid goes to them after the fine.
+    pub tax: MicroCurrency,
+    /// Since when nothing is open to be paid.
+    pub paid_at: Option<Timestamp>,
     /// Where the bill was issued, for its proof.
     pub position: crate::state::Position,
     /// The bill in its place, when it was taken back by a credit note.
     pub replaced_by: Option<BillId>,
+}
+
+/// How something paid divides inside a bill: the fine first, then taxes, then what is charged. Arrears
+/// are older bills, which are paid before this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Split {
+    /// The fine.
+    pub fine: MicroCurrency,
+    /// Taxes on top of what is charged.
+    pub tax: MicroCurrency,
+    /// Everything else on the bill.
+    pub current: MicroCurrency,
+}
+
+impl BillState {
+    /// What can be collected now: what is open without what is in dispute.
+    #[must_use]
+    pub fn payable(&self) -> MicroCurrency {
+        self.open.max(MicroCurrency::ZERO).checked_sub(self.held).unwrap_or(MicroCurrency::ZERO)
+    }
+
+    /// What of a fine is still unpaid.
+    #[must_use]
+    pub fn unpaid_fine(&self) -> MicroCurrency {
+        let zero = MicroCurrency::ZERO;
+        let unpaid = self.fine.checked_sub(self.paid.max(zero)).unwrap_or(zero);
+        unpaid.max(zero).min(self.open.max(zero))
+    }
+
+    /// What the bill adds to the dues that a fine is counted from: payable, without its own fine.
+    #[must_use]
+    pub fn due(&self) -> MicroCurrency {
+        let due = self.payable().checked_sub(self.unpaid_fine());
+        due.unwrap_or(MicroCurrency::ZERO).max(MicroCurrency::ZERO)
+    }
+
+    /// How what was paid divides.
+    #[must_use]
+    pub fn paid_split(&self) -> Split {
+        let zero = MicroCurrency::ZERO;
+        let left = |from: MicroCurrency, part| from.checked_sub(part).unwrap_or(zero);
+        let fine = self.paid.max(zero).min(self.fine);
+        let behind_fine = left(self.paid, fine);
+        let tax = behind_fine.max(zero).min(self.tax);
+        Split { fine, tax, current: left(behind_fine, tax) }
+    }
 }
 
 /// Credit and bill count of a usage point.

@@ -4,20 +4,17 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::identifier::UsagePointId;
 use primitives::units::MicroCurrency;
 
+use super::settling::{pay_open_bills, put_credit};
 use crate::account::{posting, require_positive};
-use crate::event::Event;
 use crate::execute::Context;
 use crate::genesis::Rules;
 use crate::rejection::{Malformed, Rejection};
 use crate::state::State;
-use crate::state_key;
 use crate::transaction::{Transaction, Who, no_payload};
 
-/// Open bills that one payment reaches; a larger payment is sent again, the rest is credit.
-pub const MAX_BILLS_PER_PAYMENT: usize = 256;
-
-/// Pays any part at any time: the oldest open bill first; what is left over stays as credit of the
-/// usage point and is used up by its next bill.
+/// Pays any part at any time: the oldest open bill first, inside a bill the fine first, and nothing of
+/// what is in dispute; what is left over stays as credit of the usage point and is used up by its next
+/// bill.
 ///
 /// BX's fixed point: 500 kWh at 5 are 2500; pay 2000 and 500 is open at once; pay 500 and it is 0.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -43,34 +40,14 @@ impl Transaction for PayBill {
         if usage_point.customer != payer {
             return Err(Rejection::NotTheCustomer);
         }
-        let open_bills = state.open_bills(self.usage_point, 0, MAX_BILLS_PER_PAYMENT);
-        if open_bills.is_empty() {
+        if state.open_bills(self.usage_point, 0, 1).is_empty() {
             return Err(Rejection::NothingOpen);
         }
         posting::pay(state, payer, usage_point.biller, self.amount)?;
-        let out_of_range = |_| Rejection::AmountOutOfRange;
-        let mut left = self.amount;
-        for (number, id) in open_bills {
-            if left == MicroCurrency::ZERO {
-                break;
-            }
-            let mut bill = state.bill_state(id)?;
-            let part = left.min(bill.open);
-            left = left.checked_sub(part).map_err(out_of_range)?;
-            bill.open = bill.open.checked_sub(part).map_err(out_of_range)?;
-            bill.paid = bill.paid.checked_add(part).map_err(out_of_range)?;
-            state.put_bill_state(id, &bill);
-            if bill.open == MicroCurrency::ZERO {
-                state.delete(&state_key::open_bill(&self.usage_point, number));
-            }
-            state.emit(Event::BillPaid { bill: id, amount: part, open: bill.open });
-        }
+        let left = pay_open_bills(context, state, self.usage_point, self.amount)?;
         if left > MicroCurrency::ZERO {
-            let mut account = state.billing_account(self.usage_point);
-            account.credit = account.credit.checked_add(left).map_err(out_of_range)?;
-            state.put_billing_account(self.usage_point, &account);
-            let (usage_point, credit) = (self.usage_point, account.credit);
-            state.emit(Event::CreditChanged { usage_point, credit });
+            let credit = state.billing_account(self.usage_point).credit.checked_add(left);
+            put_credit(state, self.usage_point, credit.map_err(|_| Rejection::AmountOutOfRange)?);
         }
         Ok(())
     }

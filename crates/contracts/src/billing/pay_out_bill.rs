@@ -4,6 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::identifier::BillId;
 use primitives::units::MicroCurrency;
 
+use super::settling::{BillPlace, put_bill};
 use crate::account::posting;
 use crate::event::Event;
 use crate::execute::Context;
@@ -40,7 +41,7 @@ impl Transaction for PayOutBill {
         posting::pay(state, payer, bill.customer, amount)?;
         bill_state.paid = bill_state.paid.checked_sub(amount).map_err(out_of_range)?;
         bill_state.open = MicroCurrency::ZERO;
-        state.put_bill_state(self.bill, &bill_state);
+        put_bill(context, state, BillPlace::from(&bill), bill_state)?;
         state.emit(Event::BillPaidOut { bill: self.bill, amount });
         Ok(())
     }

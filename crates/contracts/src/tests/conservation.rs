@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use primitives::calendar::BillingPeriod;
 use primitives::identifier::{BillId, PartyId};
 use primitives::reading::Reading;
-use primitives::units::{MicroCurrency, MicroPerKilowattHour};
+use primitives::units::{BasisPoints, MicroCurrency, MicroPerKilowattHour};
 use proptest::prelude::*;
 
 use super::kit::{Home, Network, by, hertz, reading};
 use super::sample::{draft, stage};
 use crate::account::{Account, RedeemTokens};
-use crate::billing::{Bill, LineKind, PayDues, PayOutBill};
+use crate::billing::{
+    Bill, CarryBill, DecideDispute, DisputeBill, FineRules, LineKind, PayDues, PayOutBill,
+    SetFineRules,
+};
 use crate::event::Event;
 use crate::metering::CorrectFrequency;
 use crate::state_key;
@@ -38,6 +41,10 @@ enum Step {
     Redeem { home: usize, micro: i64 },
     CorrectReading { home: usize, day: i32, slot: u32, import: u64, export: u64 },
     CorrectFrequency { day: i32, slot: u32, millihertz: u32 },
+    Carry { home: usize, day: i32 },
+    Dispute { home: usize, day: i32, percent: i64 },
+    Decide { home: usize, day: i32, percent: i64 },
+    LetDaysPass { days: u64 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -62,9 +69,29 @@ fn step() -> impl Strategy<Value = Step> {
                 export
             }
         ),
+        carry_or_dispute(),
         (day, slot, 49_700..50_300_u32).prop_map(|(day, slot, millihertz)| {
             Step::CorrectFrequency { day, slot, millihertz }
         }),
+    ]
+}
+
+/// What happens to bills beside payments, and the time in which fines grow.
+fn carry_or_dispute() -> impl Strategy<Value = Step> {
+    let bill = || (0..3_usize, 0..DAYS);
+    prop_oneof![
+        bill().prop_map(|(home, day)| Step::Carry { home, day }),
+        (bill(), 0..=100_i64).prop_map(|((home, day), percent)| Step::Dispute {
+            home,
+            day,
+            percent
+        }),
+        (bill(), 0..=100_i64).prop_map(|((home, day), percent)| Step::Decide {
+            home,
+            day,
+            percent
+        }),
+        (1..6_u64).prop_map(|days| Step::LetDaysPass { days }),
     ]
 }
 
@@ -78,6 +105,16 @@ fn measured() -> Network {
     let target = AssignmentTarget::UsagePoint(network.boundary.point);
     let first_period = network.next();
     network.accept(&by(&[&grid.key], AssignTariff { target, tariff, first_period }));
+    let regulators = [0, 1].map(|index: usize| network.regulators[index].key.clone());
+    let rules = FineRules {
+        threshold: MicroCurrency::new(20_000_000),
+        grace_days: 3,
+        fixed: MicroCurrency::new(1_000_000),
+        daily: BasisPoints::new(100).unwrap(),
+        cap: BasisPoints::new(2_500).unwrap(),
+    };
+    network
+        .accept(&by(&[&regulators[0], &regulators[1]], SetFineRules { distributor: None, rules }));
     let members = [grid, network.north.clone()];
     let customers = network.homes.clone().into_iter().map(|home| home.customer);
     for member in members.into_iter().chain(customers) {
@@ -144,6 +181,27 @@ fn walk(network: &mut Network, step: &Step) -> bool {
             let period = network.period(network.day(day), slot);
             by(&[&grid.key], CorrectFrequency { period, frequency: hertz(millihertz) })
         }
+        Step::Carry { home, day } => {
+            by(&[&network.north.key], CarryBill { bill: bill_of(network, &homes[home], day) })
+        }
+        Step::Dispute { home, day, percent } => {
+            let bill = bill_of(network, &homes[home], day);
+            let total = network.state().bill(bill).map_or(0, |bill| bill.total.get());
+            let amount = (total / 100 * percent).max(1);
+            let reason_hash = primitives::hash::Hash::ZERO;
+            let body = DisputeBill { bill, amount: micro(amount), reason_hash };
+            by(&[&homes[home].customer.key], body)
+        }
+        Step::Decide { home, day, percent } => {
+            let bill = bill_of(network, &homes[home], day);
+            let disputed = network.state().dispute(bill).map_or(0, |it| it.amount.get());
+            let upheld = disputed / 100 * percent;
+            by(&[&network.regulators[0].key], DecideDispute { bill, upheld: micro(upheld) })
+        }
+        Step::LetDaysPass { days } => {
+            network.time = network.time.plus_milliseconds(days * 86_400_000).unwrap();
+            return true;
+        }
     };
     let outcome = network.send(&draft);
     if outcome.code != 0 {
@@ -156,7 +214,8 @@ fn walk(network: &mut Network, step: &Step) -> bool {
             assert_eq!(bill.hash(), issued.bill_hash);
             let lines: i128 = bill.lines.iter().map(|line| i128::from(line.amount.get())).sum();
             assert_eq!(i128::from(bill.total.get()), lines);
-            assert_eq!(bill.total.get(), independent_total(network, &bill), "{step:?}");
+            let total = bill.total.get() - bill.sum_of(LineKind::Fine).unwrap().get();
+            assert_eq!(total, independent_total(network, &bill), "{step:?}");
         }
     }
     assert_amendments_post_the_difference(network, &outcome.events);
@@ -176,7 +235,9 @@ fn assert_amendments_post_the_difference(network: &Network, events: &[Event]) {
         match event {
             Event::CreditNoteIssued { bill: id, amount, replaced_by, .. } => {
                 let (former, state) = (bill(*id), network.state().bill_state(*id).unwrap());
-                assert_eq!(*amount, former.total);
+                let dispute = network.state().dispute(*id).and_then(|dispute| dispute.decided);
+                let upheld = dispute.map_or(0, |(upheld, _)| upheld.get());
+                assert_eq!(amount.get(), former.total.get() - upheld);
                 assert_eq!(bill(*replaced_by).replaces(), Some(*id));
                 assert_eq!(state.replaced_by, Some(*replaced_by));
                 assert_eq!((state.open.get(), state.paid.get()), (0, 0));
@@ -184,6 +245,10 @@ fn assert_amendments_post_the_difference(network: &Network, events: &[Event]) {
             }
             Event::BillIssued(issued) => {
                 *wanted.entry(bill(issued.bill).customer).or_default() -= issued.total.get();
+            }
+            Event::FineReversed { usage_point, credited, .. } => {
+                let customer = network.state().usage_point(*usage_point).unwrap().customer;
+                *wanted.entry(customer).or_default() += credited.get();
             }
             Event::Posted { debit, credit, amount } => {
                 *moved.entry(debit.party).or_default() -= amount.get();
@@ -236,6 +301,11 @@ fn assert_dues_fit_the_bills(network: &Network) {
         let bills = network.state().billing_account(home.point);
         let dues = network.balance(Account::dues(home.customer.id, network.north.id));
         assert_eq!(dues, bills.credit.get() - network.open(home));
+        let open = network.state().open_bills(home.point, 0, 100);
+        let due = |id: BillId| network.state().bill_state(id).unwrap().due().get();
+        let due: i64 = open.into_iter().map(|(_, id)| due(id)).sum();
+        let account = network.state().fine_account(home.point);
+        assert_eq!(account.map_or(0, |account| account.dues().get()), due);
         let claim = network.balance(Account::dues(home.customer.id, network.grid.id));
         let unpaid: i64 = (0..DAYS)
             .filter_map(|day| network.state().bill_state(bill_of(network, home, day)).ok())
@@ -257,14 +327,14 @@ fn every_kind_of_step_acts_somewhere() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut network = measured();
     let mut acted = std::collections::BTreeSet::new();
-    for _ in 0..300 {
+    for _ in 0..600 {
         let step = step().new_tree(&mut runner).unwrap().current();
         if walk(&mut network, &step) {
             let text = format!("{step:?}");
             acted.insert(text.split(' ').next().unwrap().to_owned());
         }
     }
-    assert_eq!(acted.len(), 11, "{acted:?}");
+    assert_eq!(acted.len(), 15, "{acted:?}");
 }
 
 proptest! {

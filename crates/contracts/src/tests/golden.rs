@@ -131,6 +131,11 @@ fn golden_keys() {
         ("bill_state", state_key::bill_state(&bill)),
         ("bill_sources", state_key::bill_sources(&bill)),
         ("credit_note", state_key::credit_note(&bill)),
+        ("dispute", state_key::dispute(&bill)),
+        ("fine_account", state_key::fine_account(&point)),
+        ("fine_rules", state_key::fine_rules(Some(&party))),
+        ("fine_rules in general", state_key::fine_rules(None)),
+        ("statement", state_key::statement(&point, (before_1970, day))),
         ("open_bill", state_key::open_bill(&point, 3)),
         ("open_bills", state_key::open_bills(&point)),
         ("billing_account", state_key::billing_account(&point)),
@@ -185,8 +190,11 @@ fn golden_rejections() {
 #[test]
 fn golden_values_of_the_state() {
     let mut network = stage();
+    for name in ["SetFineRules", "IssueStatement", "DisputeBill"] {
+        let draft = draft(name, &mut network);
+        network.accept(&draft);
+    }
     let home = network.homes[0].clone();
-    network.accept(&network.bill(&[&home], network.day(0)));
     let day = network.day(0);
     network.accept(&network.correct(&home, network.period(day, 8), super::kit::reading(300, 50)));
     network.accept(&network.bill(&[&home], day));

@@ -6,13 +6,14 @@
 use primitives::calendar::{BillingPeriod, SettlementPeriod};
 use primitives::hash::Hash;
 use primitives::identifier::{BillId, KeyAddress, PartyId, StationId, TariffId, UsagePointId};
-use primitives::units::{MicroCurrency, MilliMicro, Timestamp, WattHours, Watts};
+use primitives::units::{BasisPoints, MicroCurrency, MilliMicro, Timestamp, WattHours, Watts};
 
 use super::kit::{Draft, Home, Network, by, curve, flat, hertz, key, reading};
 use crate::Event;
 use crate::account::{Account, RedeemTokens, SetBackingLimit};
 use crate::billing::{
-    BillIssued, ChargeSlots, ChargeTarget, PayDues, PayOutBill, WithdrawSlotCharge, bill_id,
+    BillIssued, CarryBill, ChargeSlots, ChargeTarget, DecideDispute, DisputeBill, FineRules,
+    IssueStatement, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge, bill_id,
 };
 use crate::governance::AdvanceClock;
 use crate::metering::{CorrectFrequency, DeleteFrequency};
@@ -165,6 +166,38 @@ pub fn draft(name: &str, network: &mut Network) -> Draft {
             let amount = MicroCurrency::new(1_000_000);
             by(&[&grid], PayDues { creditor: network.north.id, amount })
         }
+        "DisputeBill" => {
+            network.accept(&network.bill(&[&home], day));
+            dispute(network, &home)
+        }
+        "DecideDispute" => {
+            network.accept(&network.bill(&[&home], day));
+            let raised = dispute(network, &home);
+            network.accept(&raised);
+            let bill = bill_id(home.point, BillingPeriod::Day { day }, 1);
+            by(&[&regulator], DecideDispute { bill, upheld: MicroCurrency::new(500_000) })
+        }
+        "SetFineRules" => by(
+            &[&regulator, &second_regulator, &network.regulators[2].key],
+            SetFineRules { distributor: Some(network.north.id), rules: fine_rules() },
+        ),
+        "CarryBill" => {
+            network.accept(&network.bill(&[&seller], day));
+            let bill = bill_id(seller.point, BillingPeriod::Day { day }, 1);
+            by(&[&north], CarryBill { bill })
+        }
+        "IssueStatement" => {
+            for number in 30..122 {
+                let day = network.day(number);
+                network.measure_day(day, std::slice::from_ref(&home), reading(1, 0));
+            }
+            for month in 7..=9 {
+                let month = BillingPeriod::Month { year: 2025, month };
+                network.accept(&network.bill_over(&network.north, &[&home], month));
+            }
+            let period = BillingPeriod::Quarter { year: 2025, quarter: 3 };
+            by(&[&north], IssueStatement { usage_point: home.point, period })
+        }
         "BuyTokens" => network.purchase(&customer, "invoice 1", 2_000_000),
         "RedeemTokens" => by(
             &[&customer.key, &network.aggregator.key],
@@ -187,6 +220,27 @@ pub fn draft(name: &str, network: &mut Network) -> Draft {
             AdvanceClock { to: network.time.plus_milliseconds(900_000).unwrap() },
         ),
         other => panic!("{other} has no sample: add one here"),
+    }
+}
+
+/// The home's customer disputes 1 of its bill over the first day.
+fn dispute(network: &Network, home: &Home) -> Draft {
+    let period = BillingPeriod::Day { day: network.day(0) };
+    let body = DisputeBill {
+        bill: bill_id(home.point, period, 1),
+        amount: MicroCurrency::new(1_000_000),
+        reason_hash: Hash::new([8; 32]),
+    };
+    by(&[&home.customer.key], body)
+}
+
+fn fine_rules() -> FineRules {
+    FineRules {
+        threshold: MicroCurrency::new(500_000_000),
+        grace_days: 15,
+        fixed: MicroCurrency::new(50_000_000),
+        daily: BasisPoints::new(5).expect("a share"),
+        cap: BasisPoints::new(2_000).expect("a share"),
     }
 }
 
@@ -285,6 +339,22 @@ pub fn event(name: &str) -> Event {
             amount: micro(2_500_000),
             released: micro(2_000_000),
             replaced_by: BillId::new([9; 16]),
+        },
+        "BillDisputed" => Event::BillDisputed { bill, amount: micro(5), reason_hash: root },
+        "DisputeDecided" => Event::DisputeDecided { bill, amount: micro(5), upheld: micro(3) },
+        "FineReversed" => {
+            Event::FineReversed { usage_point, amount: micro(20_000), credited: micro(10_000) }
+        }
+        "FineRulesSet" => {
+            Event::FineRulesSet { distributor: Some(party), from: day, rules: fine_rules() }
+        }
+        "BillCarried" => Event::BillCarried { bill, amount: micro(6) },
+        "StatementIssued" => Event::StatementIssued {
+            usage_point,
+            period: BillingPeriod::Year { year: 2025 },
+            revision: 1,
+            total: micro(7),
+            statement_hash: root,
         },
         "ClockAdvanced" => Event::ClockAdvanced { to: Timestamp::new(1_748_716_200_000) },
         other => panic!("{other} has no sample: add one here"),

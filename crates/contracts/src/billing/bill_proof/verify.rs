@@ -17,6 +17,7 @@ use super::{
 use crate::billing::bill_calculation::{
     BillCalculation, BillInputs, DayInput, calculate, no_allocation, tariff_hash,
 };
+use crate::billing::issue_bill::fine_line;
 use crate::billing::{Bill, BillLine};
 use crate::event::Event;
 use crate::genesis::{Genesis, Rules};
@@ -351,9 +352,17 @@ fn recalculate(
 }
 
 fn compare(bill: &Bill, computed: &BillCalculation) -> Result<(), BillProofError> {
+    let fines = &bill.lines[computed.lines.len().min(bill.lines.len())..];
     let lines = (bill.lines.len(), computed.lines.len());
-    if lines.0 != lines.1 {
+    if lines.0 != lines.1 + fines.len() || fines.len() > 1 {
         return Err(BillProofError::LineCount { bill: lines.0, computed: lines.1 });
+    }
+    // Rule: a fine follows from what was paid when, which is not part of the proof; the ledger's
+    // event vouches for its amount, as for who is billed.
+    for fine in fines {
+        if fine_line(fine.amount).as_ref() != Some(fine) {
+            return Err(BillProofError::LineSubject { line: bill.lines.len() });
+        }
     }
     for (line, (ours, theirs)) in (1..).zip(bill.lines.iter().zip(&computed.lines)) {
         let subject = |it: &BillLine| (it.kind, it.name.clone(), it.tariff, it.version);
@@ -374,7 +383,8 @@ fn compare(bill: &Bill, computed: &BillCalculation) -> Result<(), BillProofError
     for (quantity, ours, theirs) in energies {
         equal(Place::Bill, quantity, ours.get(), theirs.get())?;
     }
-    equal(Place::Bill, "total in micro", bill.total.get(), computed.total.get())
+    let total: i128 = bill.lines.iter().map(|line| i128::from(line.amount.get())).sum();
+    equal(Place::Bill, "total in micro", i128::from(bill.total.get()), total)
 }
 
 fn equal<T: Into<i128> + Eq>(

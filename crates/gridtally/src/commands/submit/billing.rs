@@ -3,12 +3,14 @@
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use contracts::billing::{
-    ChargeSlots, ChargeTarget, IssueBill, PayBill, PayDues, PayOutBill, WithdrawSlotCharge,
+    CarryBill, ChargeSlots, ChargeTarget, DecideDispute, DisputeBill, FineRules, IssueBill,
+    IssueStatement, PayBill, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge,
 };
 use primitives::calendar::{BillingPeriod, LocalDay};
 use primitives::envelope::Submission;
+use primitives::hash::Hash;
 use primitives::identifier::{BillId, PartyId, UsagePointId};
-use primitives::units::MicroCurrency;
+use primitives::units::{BasisPoints, MicroCurrency};
 
 use super::signing::Signatory;
 use super::tariff::Target;
@@ -38,8 +40,9 @@ pub enum Billing {
     /// Issue a bill, or many at once.
     ///
     /// Sent by who bills the usage points: the distributor, at a boundary the grid operator. Every
-    /// day of the period must have ended and be sealed. In bulk a usage point that cannot be billed
-    /// is left out, with the reason in the receipt.
+    /// day of the period must have ended and be sealed. Over a period that is billed already and whose
+    /// readings, frequencies or tariff were amended, a credit note and a new bill are written. In bulk
+    /// a usage point that cannot be billed is left out, with the reason in the receipt.
     #[command(after_help = "Example:\n  gridtally submit issue-bill --usage-point ID,ID \
         --billing-period 2026-07 --key distributor.key")]
     IssueBill(IssueBillFlags),
@@ -62,6 +65,40 @@ pub enum Billing {
     #[command(after_help = "Example:\n  gridtally submit pay-dues --creditor PARTY_ID \
         --amount 1250.50 --key operator.key")]
     PayDues(PayDuesFlags),
+    /// Dispute a bill, or part of it.
+    ///
+    /// Sent by any party, also a suspended one, for a bill whose customer it is, until 60 days after
+    /// it was paid. What is in dispute is not collected and bears no fine.
+    #[command(after_help = "Example:\n  gridtally submit dispute-bill --bill BILL_ID \
+        --amount 120.00 --reason-hash HEX --key home-17.key")]
+    DisputeBill(DisputeBillFlags),
+    /// Decide a dispute: what is upheld is credited, the rest falls due.
+    ///
+    /// Sent by a regulator.
+    #[command(after_help = "Example:\n  gridtally submit decide-dispute --bill BILL_ID \
+        --upheld 80.00 --key regulator.key")]
+    DecideDispute(DecideDisputeFlags),
+    /// Set when and how much is fined, in general or for one distributor.
+    ///
+    /// Sent by a regulator, cosigned by a majority of the regulators in office. The rules hold from
+    /// the next local day on.
+    #[command(after_help = "Example:\n  gridtally submit set-fine-rules --threshold 500.00 \
+        --grace-days 15 --fixed 50.00 --daily-basis-points 5 --cap-basis-points 2000 \
+        --key regulator.key --cosigner regulator-2.key")]
+    SetFineRules(SetFineRulesFlags),
+    /// Carry what is owed for a negative bill to the next bills.
+    ///
+    /// Sent by any party that is the bill's customer or biller.
+    #[command(after_help = "Example:\n  gridtally submit carry-bill --bill BILL_ID \
+        --key home-17.key")]
+    CarryBill(CarryBillFlags),
+    /// State a quarter, half-year or year as the sum of its monthly bills.
+    ///
+    /// Sent by who bills the usage point: the distributor, at a boundary the grid operator. It posts
+    /// nothing.
+    #[command(after_help = "Example:\n  gridtally submit issue-statement --usage-point ID \
+        --billing-period 2026 --key distributor.key")]
+    IssueStatement(IssueStatementFlags),
 }
 
 /// See [`ChargeSlots`].
@@ -143,6 +180,73 @@ pub struct PayDuesFlags {
     amount: MicroCurrency,
 }
 
+/// See [`DisputeBill`].
+#[derive(Debug, Args)]
+pub struct DisputeBillFlags {
+    /// The bill.
+    #[arg(long, value_name = "ID")]
+    bill: BillId,
+    /// The amount in the ledger's currency, at most the bill's total.
+    #[arg(long, value_name = "AMOUNT", value_parser = values::amount)]
+    amount: MicroCurrency,
+    /// SHA-256 of the reasons, which go to the regulator beside the ledger.
+    #[arg(long, value_name = "HEX")]
+    reason_hash: Hash,
+}
+
+/// See [`DecideDispute`].
+#[derive(Debug, Args)]
+pub struct DecideDisputeFlags {
+    /// The bill.
+    #[arg(long, value_name = "ID")]
+    bill: BillId,
+    /// What is decided for the household, from 0 to the disputed amount.
+    #[arg(long, value_name = "AMOUNT", value_parser = values::amount)]
+    upheld: MicroCurrency,
+}
+
+/// See [`SetFineRules`].
+#[derive(Debug, Args)]
+pub struct SetFineRulesFlags {
+    /// The distributor whose customers they are for; without it everybody without rules of its own.
+    #[arg(long, value_name = "ID")]
+    distributor: Option<PartyId>,
+    /// Dues up to this amount cost nothing.
+    #[arg(long, value_name = "AMOUNT", value_parser = values::amount)]
+    threshold: MicroCurrency,
+    /// Days of grace.
+    #[arg(long, value_name = "DAYS")]
+    grace_days: u16,
+    /// Charged once after the grace.
+    #[arg(long, value_name = "AMOUNT", value_parser = values::amount, default_value = "0")]
+    fixed: MicroCurrency,
+    /// Interest a day on the dues above the threshold, in hundredths of a percent.
+    #[arg(long, value_name = "BASIS_POINTS", value_parser = values::basis_points)]
+    daily_basis_points: BasisPoints,
+    /// The most that is fined, in hundredths of a percent of the dues.
+    #[arg(long, value_name = "BASIS_POINTS", value_parser = values::basis_points)]
+    cap_basis_points: BasisPoints,
+}
+
+/// See [`CarryBill`].
+#[derive(Debug, Args)]
+pub struct CarryBillFlags {
+    /// The bill.
+    #[arg(long, value_name = "ID")]
+    bill: BillId,
+}
+
+/// See [`IssueStatement`].
+#[derive(Debug, Args)]
+pub struct IssueStatementFlags {
+    /// The usage point.
+    #[arg(long, value_name = "ID")]
+    usage_point: UsagePointId,
+    /// The period: 2026-Q3, 2026-H2 or 2026.
+    #[arg(long, value_name = "PERIOD", value_parser = values::billing_period)]
+    billing_period: BillingPeriod,
+}
+
 impl Billing {
     /// Builds and signs it.
     pub fn sign(self, signatory: Signatory) -> Result<Submission, Ended> {
@@ -163,6 +267,27 @@ impl Billing {
             Self::PayDues(PayDuesFlags { creditor, amount }) => {
                 signatory.sign(PayDues { creditor, amount })
             }
+            Self::DisputeBill(DisputeBillFlags { bill, amount, reason_hash }) => {
+                signatory.sign(DisputeBill { bill, amount, reason_hash })
+            }
+            Self::DecideDispute(DecideDisputeFlags { bill, upheld }) => {
+                signatory.sign(DecideDispute { bill, upheld })
+            }
+            Self::SetFineRules(flags) => signatory.sign(SetFineRules {
+                distributor: flags.distributor,
+                rules: FineRules {
+                    threshold: flags.threshold,
+                    grace_days: flags.grace_days,
+                    fixed: flags.fixed,
+                    daily: flags.daily_basis_points,
+                    cap: flags.cap_basis_points,
+                },
+            }),
+            Self::CarryBill(flags) => signatory.sign(CarryBill { bill: flags.bill }),
+            Self::IssueStatement(flags) => signatory.sign(IssueStatement {
+                usage_point: flags.usage_point,
+                period: flags.billing_period,
+            }),
         }
     }
 }

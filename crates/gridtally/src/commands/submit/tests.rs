@@ -7,7 +7,8 @@ use client::genesis_file::zone_of_india;
 use client::key_file::{KeyFile, Protection};
 use contracts::account::{BuyTokens, RedeemTokens, SetBackingLimit};
 use contracts::billing::{
-    ChargeSlots, ChargeTarget, IssueBill, PayBill, PayDues, PayOutBill, WithdrawSlotCharge,
+    CarryBill, ChargeSlots, ChargeTarget, DecideDispute, DisputeBill, FineRules, IssueBill,
+    IssueStatement, PayBill, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge,
 };
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
 use contracts::governance::AdvanceClock;
@@ -30,7 +31,7 @@ use primitives::identifier::{BillId, KeyAddress};
 use primitives::key::{PublicKey, SigningKey};
 use primitives::reading::{DayPayload, Quality, ReadingPayload, reading_leaf, salt};
 use primitives::units::{
-    MicroCurrency, MicroPerKilowattHour, MilliHertz, Timestamp, WattHours, Watts,
+    BasisPoints, MicroCurrency, MicroPerKilowattHour, MilliHertz, Timestamp, WattHours, Watts,
 };
 
 use super::*;
@@ -318,6 +319,40 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
         (
             "pay-dues --creditor $PARTY --amount 0.000001",
             PayDues { creditor: PARTY, amount: MicroCurrency::new(1) }.into(),
+        ),
+        (
+            "dispute-bill --bill $BILL --amount 12.5 --reason-hash \
+             0909090909090909090909090909090909090909090909090909090909090909",
+            DisputeBill {
+                bill: BILL,
+                amount: MicroCurrency::new(12_500_000),
+                reason_hash: primitives::hash::Hash::new([9; 32]),
+            }
+            .into(),
+        ),
+        (
+            "decide-dispute --bill $BILL --upheld 0",
+            DecideDispute { bill: BILL, upheld: MicroCurrency::ZERO }.into(),
+        ),
+        (
+            "set-fine-rules --distributor $PARTY --threshold 500 --grace-days 15 \
+             --daily-basis-points 5 --cap-basis-points 2000",
+            SetFineRules {
+                distributor: Some(PARTY),
+                rules: FineRules {
+                    threshold: MicroCurrency::new(500_000_000),
+                    grace_days: 15,
+                    fixed: MicroCurrency::ZERO,
+                    daily: BasisPoints::new(5).unwrap(),
+                    cap: BasisPoints::new(2_000).unwrap(),
+                },
+            }
+            .into(),
+        ),
+        ("carry-bill --bill $BILL", CarryBill { bill: BILL }.into()),
+        (
+            "issue-statement --usage-point $POINT --billing-period 2026-H2",
+            IssueStatement { usage_point: POINT, period: "2026-H2".parse().unwrap() }.into(),
         ),
         (
             "buy-tokens --aggregator $PARTY --reference home-17 --coin-amount 1250",

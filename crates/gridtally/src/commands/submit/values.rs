@@ -8,7 +8,7 @@ use std::str::FromStr;
 use primitives::calendar::{BillingPeriod, LocalDay, SettlementPeriod};
 use primitives::key::PublicKey;
 use primitives::reading::Quality;
-use primitives::units::{MicroCurrency, MilliHertz, Timestamp};
+use primitives::units::{BasisPoints, MicroCurrency, MilliHertz, Timestamp};
 
 /// When something begins: the number of a settlement period, or the time at which one begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,17 @@ pub fn amount(text: &str) -> Result<MicroCurrency, String> {
     i64::try_from(micro)
         .map(MicroCurrency::new)
         .map_err(|_| "wanted is an amount below 9,223,372,036,854.775808".to_owned())
+}
+
+/// A share in hundredths of a percent.
+///
+/// # Errors
+/// What is wanted.
+pub fn basis_points(text: &str) -> Result<BasisPoints, String> {
+    u16::try_from(decimal(text, 0)?)
+        .ok()
+        .and_then(|share| BasisPoints::new(share).ok())
+        .ok_or_else(|| "wanted is a share from 0 to 10000 hundredths of a percent".to_owned())
 }
 
 /// A grid frequency in hertz, to the millihertz.

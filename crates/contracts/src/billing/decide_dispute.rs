@@ -1,0 +1,247 @@
+//! A regulator decides a dispute.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::identifier::BillId;
+use primitives::units::MicroCurrency;
+
+use super::fine::{self, day_at};
+use super::settling::{BillPlace, add_credit, put_bill};
+use super::{Bill, BillState, Dispute};
+use crate::account::posting;
+use crate::event::Event;
+use crate::execute::Context;
+use crate::genesis::Rules;
+use crate::registry::Role;
+use crate::rejection::{Malformed, Rejection};
+use crate::state::State;
+use crate::state_key;
+use crate::transaction::{Transaction, Who, no_payload};
+
+/// Decides how much of a dispute is upheld. That part of the bill is credited, with the fines on it;
+/// the rest falls due.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct DecideDispute {
+    /// The bill.
+    pub bill: BillId,
+    /// What is decided for the household, from zero to the disputed amount.
+    pub upheld: MicroCurrency,
+}
+
+impl Transaction for DecideDispute {
+    const SENDERS: &'static [Who] = &[Who::Role(Role::Regulator)];
+
+    fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
+        no_payload(payload)?;
+        if self.upheld < MicroCurrency::ZERO {
+            return Err(Malformed::Field("what is upheld is not negative"));
+        }
+        Ok(())
+    }
+
+    fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        let bill = state.bill(self.bill)?;
+        let bill_state = state.bill_state(self.bill)?;
+        if bill_state.replaced_by.is_some() {
+            return Err(Rejection::BillReplaced);
+        }
+        let dispute = state.dispute(self.bill).filter(|dispute| dispute.decided.is_none());
+        let mut dispute = dispute.ok_or(Rejection::NotDisputed)?;
+        if self.upheld > dispute.amount {
+            let disputed_micro = dispute.amount.get().unsigned_abs();
+            return Err(Rejection::MoreThanDisputed { disputed_micro });
+        }
+        dispute.decided = Some((self.upheld, context.time));
+        state.write(state_key::dispute(&self.bill), &dispute);
+        let released = self.credit(context, state, &bill, bill_state)?;
+        let (amount, upheld) = (dispute.amount, self.upheld);
+        state.emit(Event::DisputeDecided { bill: self.bill, amount, upheld });
+        forgive_fines(context, state, (&bill, &bill_state), &dispute)?;
+        add_credit(context, state, bill.usage_point, released)
+    }
+}
+
+impl DecideDispute {
+    /// Takes the upheld part back. Gives what of it had been paid already.
+    fn credit(
+        &self,
+        context: &Context<'_>,
+        state: &mut dyn State,
+        bill: &Bill,
+        mut after: BillState,
+    ) -> Result<MicroCurrency, Rejection> {
+        let out_of_range = |_| Rejection::AmountOutOfRange;
+        posting::owe(state, bill.biller, bill.customer, self.upheld)?;
+        let unpaid = self.upheld.min(after.open).max(MicroCurrency::ZERO);
+        let released = self.upheld.checked_sub(unpaid).map_err(out_of_range)?;
+        after.credited = after.credited.checked_add(self.upheld).map_err(out_of_range)?;
+        after.open = after.open.checked_sub(unpaid).map_err(out_of_range)?;
+        after.paid = after.paid.checked_sub(released).map_err(out_of_range)?;
+        after.held = MicroCurrency::ZERO;
+        put_bill(context, state, BillPlace::from(bill), after)?;
+        Ok(released)
+    }
+}
+
+/// Rule: the fine is counted anew as if the upheld part had never been due, from the bill's issue to
+/// the dispute or the payment, whichever came first.
+fn forgive_fines(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    (bill, before): (&Bill, &BillState),
+    dispute: &Dispute,
+) -> Result<(), Rejection> {
+    let Some((upheld, _)) = dispute.decided.filter(|(upheld, _)| *upheld > MicroCurrency::ZERO)
+    else {
+        return Ok(());
+    };
+    let until = before.paid_at.map_or(dispute.raised_at, |paid| paid.min(dispute.raised_at));
+    let days = (day_at(context.rules, bill.issued_at), day_at(context.rules, until));
+    fine::forgive(context, state, (bill.usage_point, upheld), days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::kit::*;
+
+    use crate::billing::{DisputeBill, FineRules, LineKind, SetFineRules, bill_id, fine_standing};
+    use primitives::calendar::BillingPeriod;
+    use primitives::hash::Hash;
+    use primitives::units::BasisPoints;
+
+    fn bill(network: &Network, day: i32) -> BillId {
+        let period = BillingPeriod::Day { day: network.day(day) };
+        bill_id(network.homes[0].point, period, 1)
+    }
+
+    /// A household billed 120 for its first day; above 50 there are 2 days of grace, then 10 and 1 % a
+    /// day, at most 30 % of the dues.
+    fn stage() -> Network {
+        let mut network = Network::new();
+        network.northern_tariff(flat(5_000_000));
+        let home = network.homes[0].clone();
+        network.fund(&home.customer, 1_000_000_000);
+        let rules = FineRules {
+            threshold: MicroCurrency::new(50_000_000),
+            grace_days: 2,
+            fixed: MicroCurrency::new(10_000_000),
+            daily: BasisPoints::new(100).unwrap(),
+            cap: BasisPoints::new(3_000).unwrap(),
+        };
+        let regulators = [0, 1].map(|index: usize| network.regulators[index].key.clone());
+        let set = SetFineRules { distributor: None, rules };
+        network.accept(&by(&[&regulators[0], &regulators[1]], set));
+        let day = network.day(0);
+        network.measure_day(day, std::slice::from_ref(&home), reading(250, 0));
+        network.accept(&network.bill(&[&home], day));
+        network
+    }
+
+    fn pending(network: &Network) -> i64 {
+        let home = network.homes[0].point;
+        let standing = fine_standing(&network.rules, network.state(), home, network.time).unwrap();
+        standing.pending.get()
+    }
+
+    fn dispute(network: &Network, day: i32, amount: i64) -> Draft {
+        let reason_hash = Hash::of(b"why");
+        let amount = MicroCurrency::new(amount);
+        let body = DisputeBill { bill: bill(network, day), amount, reason_hash };
+        by(&[&network.homes[0].customer.key], body)
+    }
+
+    fn decide(network: &Network, day: i32, upheld: i64) -> Draft {
+        let upheld = MicroCurrency::new(upheld);
+        by(&[&network.regulators[0].key], DecideDispute { bill: bill(network, day), upheld })
+    }
+
+    #[test]
+    fn rules_in_order_of_precedence() {
+        let mut network = stage();
+        let home = network.homes[0].clone();
+        let unknown = DecideDispute { bill: BillId::default(), upheld: MicroCurrency::new(-1) };
+        let mut amended = network.clone();
+        network.check(&[
+            (by(&[&network.regulators[0].key], unknown.clone()), WRONG_FIELD),
+            (
+                by(
+                    &[&network.regulators[0].key],
+                    DecideDispute { upheld: MicroCurrency::ZERO, ..unknown },
+                ),
+                breaks(Rejection::BillUnknown),
+            ),
+            (decide(&network, 0, 31_000_000), breaks(Rejection::NotDisputed)),
+            (dispute(&network, 0, 30_000_000), emits(&["BillDisputed"])),
+            (
+                decide(&network, 0, 31_000_000),
+                breaks(Rejection::MoreThanDisputed { disputed_micro: 30_000_000 }),
+            ),
+            (decide(&network, 0, 30_000_000), emits(&["Posted", "DisputeDecided"])),
+            (decide(&network, 0, 30_000_000), breaks(Rejection::NotDisputed)),
+        ]);
+        assert_eq!(network.open(&home), 90_000_000);
+        amended.accept(&dispute(&amended, 0, 30_000_000));
+        let day = amended.day(0);
+        amended.accept(&amended.correct(&home, amended.period(day, 0), reading(0, 0)));
+        amended.accept(&amended.bill(&[&home], day));
+        amended.check(&[(decide(&amended, 0, 1), breaks(Rejection::BillReplaced))]);
+        for network in [network, amended] {
+            network.assert_books();
+        }
+    }
+
+    #[test]
+    fn a_fine_follows_the_dues_and_stands_on_the_next_bill() {
+        let mut network = stage();
+        let home = network.homes[0].clone();
+        // Billed on the second day; two days of grace, then 10, then 1 % of 70 a day.
+        for (days, wanted) in [(1, 0), (2, 0), (3, 10_000_000), (4, 10_700_000), (5, 11_400_000)] {
+            network.end_day(network.day(days));
+            assert_eq!(pending(&network), wanted, "after day {days}");
+        }
+        let day = network.day(5);
+        network.measure_day(day, std::slice::from_ref(&home), reading(250, 0));
+        network.accept(&network.bill(&[&home], day));
+        let next = network.state().bill(bill(&network, 5)).unwrap();
+        let line = next.lines.last().unwrap();
+        assert_eq!((line.kind, line.amount.get()), (LineKind::Fine, 11_400_000));
+        assert_eq!(next.total.get(), 131_400_000);
+        assert_eq!(pending(&network), 0, "it stands on the bill");
+        // Dues are without the fine, and what is paid goes to the oldest bill first.
+        let dues = network.state().fine_account(home.point).unwrap().dues();
+        assert_eq!(dues.get(), 240_000_000);
+        network.accept(&network.pay(&home, 190_000_000));
+        assert_eq!(network.state().fine_account(home.point).unwrap().dues().get(), 61_400_000);
+        network.accept(&network.pay(&home, 11_400_000));
+        network.end_day(network.day(60));
+        assert_eq!(pending(&network), 0, "50 is not above the threshold");
+        network.assert_books();
+    }
+
+    #[test]
+    fn a_dispute_holds_the_fine_and_its_decision_reverses_it() {
+        let mut network = stage();
+        let home = network.homes[0].clone();
+        network.end_day(network.day(5));
+        assert_eq!(pending(&network), 11_400_000);
+        network.accept(&dispute(&network, 0, 70_000_000));
+        // 50 are undisputed, which is not above the threshold.
+        network.end_day(network.day(30));
+        assert_eq!(pending(&network), 11_400_000);
+        let mut lost = network.clone();
+        lost.accept(&decide(&lost, 0, 0));
+        lost.end_day(lost.day(34));
+        assert_eq!(pending(&lost), 21_400_000 + 700_000, "a new grace, then it goes on");
+        // The fine is put on a bill first, and comes back as credit, which pays that bill.
+        let day = network.day(6);
+        let seal = network.seal(&home, day, &network.even_day(day, reading(0, 0)));
+        network.frequencies(day, |_| 50_000);
+        network.accept(&seal);
+        network.accept(&network.bill(&[&home], day));
+        assert_eq!(network.open(&home), 131_400_000);
+        let outcome = network.accept(&decide(&network, 0, 70_000_000));
+        assert!(outcome.event_names().contains(&"FineReversed"), "{outcome:?}");
+        assert_eq!(network.open(&home), 50_000_000);
+        network.assert_books();
+    }
+}

@@ -1,0 +1,108 @@
+//! How what is open of bills changes: the one place that keeps a bill, the list of open bills, the
+//! credit and the dues of a usage point together.
+
+use primitives::identifier::{BillId, UsagePointId};
+use primitives::units::MicroCurrency;
+
+use super::{Bill, BillState, fine};
+use crate::event::Event;
+use crate::execute::Context;
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::state_key;
+
+/// Open bills that one payment reaches; a larger payment is sent again, the rest is credit.
+pub const MAX_BILLS_PER_PAYMENT: usize = 256;
+
+/// Where a bill stands among those of its usage point.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BillPlace {
+    pub id: BillId,
+    pub usage_point: UsagePointId,
+    pub number: u32,
+}
+
+impl From<&Bill> for BillPlace {
+    fn from(bill: &Bill) -> Self {
+        Self { id: bill.id(), usage_point: bill.usage_point, number: bill.number }
+    }
+}
+
+/// Writes what became of a bill, and all that follows from it.
+pub(super) fn put_bill(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    place: BillPlace,
+    mut after: BillState,
+) -> Result<(), Rejection> {
+    let before = state.bill_state(place.id).ok();
+    let is_open = |bill: &BillState| bill.open > MicroCurrency::ZERO;
+    let was_open = before.as_ref().is_some_and(is_open);
+    let key = state_key::open_bill(&place.usage_point, place.number);
+    if is_open(&after) {
+        after.paid_at = None;
+        if !was_open {
+            state.write(key, &place.id);
+        }
+    } else if was_open || before.is_none() {
+        after.paid_at = Some(context.time);
+        state.delete(&key);
+    }
+    let due_before = before.map_or(MicroCurrency::ZERO, |bill| bill.due());
+    let difference = after.due().checked_sub(due_before);
+    state.put_bill_state(place.id, &after);
+    let difference = difference.map_err(|_| Rejection::AmountOutOfRange)?;
+    fine::note_dues(context, state, place.usage_point, difference)
+}
+
+/// Pays open bills out of `amount`, the oldest first, each without what is disputed of it. Gives
+/// what is left.
+pub(super) fn pay_open_bills(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    usage_point: UsagePointId,
+    amount: MicroCurrency,
+) -> Result<MicroCurrency, Rejection> {
+    let out_of_range = |_| Rejection::AmountOutOfRange;
+    let mut left = amount;
+    for (number, id) in state.open_bills(usage_point, 0, MAX_BILLS_PER_PAYMENT) {
+        let mut bill = state.bill_state(id)?;
+        let part = left.min(bill.payable());
+        if part == MicroCurrency::ZERO {
+            continue;
+        }
+        left = left.checked_sub(part).map_err(out_of_range)?;
+        bill.open = bill.open.checked_sub(part).map_err(out_of_range)?;
+        bill.paid = bill.paid.checked_add(part).map_err(out_of_range)?;
+        put_bill(context, state, BillPlace { id, usage_point, number }, bill)?;
+        state.emit(Event::BillPaid { bill: id, amount: part, open: bill.open });
+        if left == MicroCurrency::ZERO {
+            break;
+        }
+    }
+    Ok(left)
+}
+
+/// Adds to the credit of a usage point, and pays open bills with all of it.
+pub(super) fn add_credit(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    usage_point: UsagePointId,
+    amount: MicroCurrency,
+) -> Result<(), Rejection> {
+    let before = state.billing_account(usage_point).credit;
+    let credit = before.checked_add(amount).map_err(|_| Rejection::AmountOutOfRange)?;
+    let left = pay_open_bills(context, state, usage_point, credit)?;
+    if left != before {
+        put_credit(state, usage_point, left);
+    }
+    Ok(())
+}
+
+/// Sets the credit of a usage point.
+pub(super) fn put_credit(state: &mut dyn State, usage_point: UsagePointId, credit: MicroCurrency) {
+    let mut account = state.billing_account(usage_point);
+    account.credit = credit;
+    state.put_billing_account(usage_point, &account);
+    state.emit(Event::CreditChanged { usage_point, credit });
+}
