@@ -60,6 +60,36 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
             "first_period": period(it.first_period, rules),
             "terms": tariff::terms(&it.terms),
         }),
+        Body::ChargeSlots(_)
+        | Body::WithdrawSlotCharge(_)
+        | Body::IssueBill(_)
+        | Body::PayBill(_)
+        | Body::PayOutBill(_)
+        | Body::DisputeBill(_)
+        | Body::DecideDispute(_)
+        | Body::SetFineRules(_)
+        | Body::CarryBill(_)
+        | Body::IssueStatement(_)
+        | Body::PayDues(_) => of_billing(body, rules),
+        Body::BuyTokens(BuyTokens { aggregator, reference, coin_amount, tokens })
+        | Body::RedeemTokens(RedeemTokens { aggregator, reference, coin_amount, tokens }) => {
+            pairs([
+                ("aggregator", aggregator),
+                ("reference", reference),
+                ("coin_amount_micro", &coin_amount.get()),
+                ("tokens_micro", &tokens.get()),
+            ])
+        }
+        Body::SetBackingLimit(it) => {
+            pairs([("aggregator", &it.aggregator), ("limit_micro", &it.limit.get())])
+        }
+        Body::AdvanceClock(it) => pairs([("to", &it.to), ("to_ms", &it.to.get())]),
+    }
+}
+
+/// The bodies about bills and what is owed.
+fn of_billing(body: &Body, rules: &Rules) -> Value {
+    match body {
         Body::ChargeSlots(it) => charge_slots(it, rules),
         Body::WithdrawSlotCharge(it) => json!({
             "usage_point": it.usage_point.to_string(), "period": period(it.period, rules),
@@ -86,19 +116,7 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         Body::PayDues(it) => {
             pairs([("creditor", &it.creditor), ("amount_micro", &it.amount.get())])
         }
-        Body::BuyTokens(BuyTokens { aggregator, reference, coin_amount, tokens })
-        | Body::RedeemTokens(RedeemTokens { aggregator, reference, coin_amount, tokens }) => {
-            pairs([
-                ("aggregator", aggregator),
-                ("reference", reference),
-                ("coin_amount_micro", &coin_amount.get()),
-                ("tokens_micro", &tokens.get()),
-            ])
-        }
-        Body::SetBackingLimit(it) => {
-            pairs([("aggregator", &it.aggregator), ("limit_micro", &it.limit.get())])
-        }
-        Body::AdvanceClock(it) => pairs([("to", &it.to), ("to_ms", &it.to.get())]),
+        _ => Value::Null,
     }
 }
 

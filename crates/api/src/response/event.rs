@@ -66,6 +66,43 @@ fn open(event: &Event, rules: &Rules) -> Value {
             "usage_point": usage_point.to_string(),
             "gateway": gateway.map(|gateway| gateway.to_string()),
         }),
+        Event::BillIssued(_)
+        | Event::BillRefused { .. }
+        | Event::BillPaid { .. }
+        | Event::BillPaidOut { .. }
+        | Event::BillCarried { .. }
+        | Event::BillDisputed { .. }
+        | Event::DisputeDecided { .. }
+        | Event::FineRulesSet { .. }
+        | Event::StatementIssued { .. }
+        | Event::CreditNoteIssued { .. } => of_bills(event),
+        Event::Posted { debit, credit, .. } => {
+            json!({ "debit": account(debit), "credit": account(credit) })
+        }
+        Event::TokensBought { buyer: holder, aggregator, .. }
+        | Event::TokensRedeemed { holder, aggregator, .. } => {
+            pairs([("party", holder), ("aggregator", aggregator)])
+        }
+        Event::BackingLimitSet { aggregator, limit } => {
+            pairs([("aggregator", aggregator), ("limit_micro", &limit.get())])
+        }
+        Event::ClockAdvanced { to } => pairs([("to", to), ("to_ms", &to.get())]),
+        Event::ReadingSubmitted { .. }
+        | Event::DaySealed { .. }
+        | Event::ReadingCorrected { .. }
+        | Event::FrequencyPublished { .. }
+        | Event::FrequencyCorrected { .. }
+        | Event::FrequencyDaySealed { .. }
+        | Event::TariffPublished { .. }
+        | Event::TariffAssigned { .. }
+        | Event::SlotsCharged { .. }
+        | Event::SlotChargeWithdrawn { .. } => of_periods(event, rules),
+    }
+}
+
+/// The events that are about bills.
+fn of_bills(event: &Event) -> Value {
+    match event {
         Event::BillIssued(issued) => bill_issued(issued),
         Event::BillRefused { usage_point, period, code } => json!({
             "usage_point": usage_point.to_string(),
@@ -94,27 +131,7 @@ fn open(event: &Event, rules: &Rules) -> Value {
         Event::CreditNoteIssued { bill, replaced_by, .. } => {
             pairs([("bill", bill), ("replaced_by", replaced_by)])
         }
-        Event::Posted { debit, credit, .. } => {
-            json!({ "debit": account(debit), "credit": account(credit) })
-        }
-        Event::TokensBought { buyer: holder, aggregator, .. }
-        | Event::TokensRedeemed { holder, aggregator, .. } => {
-            pairs([("party", holder), ("aggregator", aggregator)])
-        }
-        Event::BackingLimitSet { aggregator, limit } => {
-            pairs([("aggregator", aggregator), ("limit_micro", &limit.get())])
-        }
-        Event::ClockAdvanced { to } => pairs([("to", to), ("to_ms", &to.get())]),
-        Event::ReadingSubmitted { .. }
-        | Event::DaySealed { .. }
-        | Event::ReadingCorrected { .. }
-        | Event::FrequencyPublished { .. }
-        | Event::FrequencyCorrected { .. }
-        | Event::FrequencyDaySealed { .. }
-        | Event::TariffPublished { .. }
-        | Event::TariffAssigned { .. }
-        | Event::SlotsCharged { .. }
-        | Event::SlotChargeWithdrawn { .. } => of_periods(event, rules),
+        _ => Value::Null,
     }
 }
 
