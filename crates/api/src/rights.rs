@@ -184,6 +184,7 @@ impl Viewer {
             | Body::CorrectFrequency(_)
             | Body::DeleteFrequency(_)
             | Body::SealFrequencyDay(_)
+            | Body::PublishStandardProfile(_)
             | Body::PublishTariff(_)
             | Body::AmendTariff(_)
             | Body::SetBackingLimit(_)
@@ -211,6 +212,7 @@ impl Viewer {
             }
             Body::SubmitReading(body) => point(body.usage_point),
             Body::SealDay(body) => point(body.usage_point),
+            Body::EstimateDay(body) => point(body.usage_point),
             Body::CorrectReading(body) => point(body.usage_point),
             Body::AssignTariff(body) => match body.target {
                 AssignmentTarget::UsagePoint(id) => point(id),
@@ -255,6 +257,9 @@ impl Viewer {
             | Event::MeterInstalled { .. }
             | Event::GatewayAuthorized { .. }
             | Event::ReadingSubmitted { .. }
+            | Event::ReadingLate { .. }
+            | Event::DayEstimated { .. }
+            | Event::StandardProfilePublished { .. }
             | Event::DaySealed { .. }
             | Event::ReadingCorrected { .. }
             | Event::FrequencyPublished { .. }
@@ -331,7 +336,6 @@ mod tests {
             connection_limit: Watts::new(1),
             gateway: None,
             meter: None,
-            seal_sequence: 0,
         };
         let household = Party {
             alias: "home".parse().unwrap(),

@@ -30,6 +30,7 @@
 //! ```
 
 pub mod connection;
+pub mod estimation_json;
 pub mod frequency_file;
 pub mod genesis_file;
 pub mod key_file;

@@ -3,6 +3,7 @@
 //! What can be computed from other fields is written for the reader and compared when read, because
 //! the whole file is written again and must come out the same.
 
+use contracts::Body;
 use contracts::billing::bill_proof::{
     BillProof, DayProof, DaySeal, FrequencyDayProof, FrequencyPatch, ReadingPatch, issued_event,
 };
@@ -49,7 +50,8 @@ struct SealsJson {
     frequency: Vec<Base64>,
 }
 
-/// The seal of a day; with a path it is a gateway's.
+/// The seal of a day; with a path it is a gateway's. Whether another is the meter's own or the
+/// biller's estimate is what its transaction says.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SealJson {
@@ -179,10 +181,15 @@ fn signed(transaction: &SignedTransaction) -> Base64 {
     Base64(encode(transaction))
 }
 
+fn is_estimate(transaction: &SignedTransaction) -> bool {
+    let envelope = &transaction.envelope;
+    matches!(Body::decode(envelope.kind, &envelope.body), Ok(Body::EstimateDay(_)))
+}
+
 impl SealJson {
     fn of(seal: &DaySeal) -> Self {
         let path = match seal {
-            DaySeal::Meter(_) => None,
+            DaySeal::Meter(_) | DaySeal::Estimate(_) => None,
             DaySeal::Gateway { path, .. } => Some(PathJson::of(path)),
         };
         Self { transaction: signed(seal.transaction()), path }
@@ -191,6 +198,7 @@ impl SealJson {
     fn seal(self) -> Result<DaySeal, ProofFileError> {
         let transaction = proof_columns::transaction(&self.transaction)?;
         Ok(match self.path {
+            None if is_estimate(&transaction) => DaySeal::Estimate(transaction),
             None => DaySeal::Meter(transaction),
             Some(path) => DaySeal::Gateway { transaction, path: path.path()? },
         })

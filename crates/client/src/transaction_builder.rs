@@ -1,7 +1,8 @@
 //! From plain values to signed transactions: the sequence, the commitment, the payload beside it.
 
+use contracts::metering::estimation::{EstimationInputs, ProfileNeeded, estimate};
 use contracts::metering::{
-    CorrectReading, GatewayBatch, GatewayEntry, Registers, SealDay, SealFrequencyDay,
+    CorrectReading, EstimateDay, GatewayBatch, GatewayEntry, Registers, SealDay, SealFrequencyDay,
     SealGatewayBatch, SubmitReading, frequency_root,
 };
 use contracts::{Body, Malformed, Rules};
@@ -9,7 +10,7 @@ use primitives::calendar::{LocalDay, SettlementPeriod};
 use primitives::codec::{Bounded, CodecError, encode};
 use primitives::envelope::{ENVELOPE_VERSION, Envelope, SignedTransaction, Submission};
 use primitives::hash::Hash;
-use primitives::identifier::{KeyAddress, LedgerId, UsagePointId};
+use primitives::identifier::{KeyAddress, LedgerId, TransactionId, UsagePointId};
 use primitives::key::{PublicKey, SigningKey};
 use primitives::reading::{DayPayload, DaySeed, Reading, ReadingPayload};
 use primitives::units::{MilliHertz, OutOfRange, Sequence, Timestamp, WattHours};
@@ -32,6 +33,9 @@ pub enum BuildError {
     /// A sum, a day or the sequence leaves its range.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
+    /// A slot of an estimate has no value without a standard profile.
+    #[error(transparent)]
+    ProfileNeeded(#[from] ProfileNeeded),
     /// The day has another number of slots than values were given.
     #[error("{day} has {slots} slots, {found} values were given")]
     SlotCount {
@@ -53,8 +57,13 @@ pub struct MeterDay<'a> {
     pub day: LocalDay,
     /// Counts this meter's seals, rising from 1.
     pub seal_sequence: u32,
-    /// The cumulative registers at the beginning of the day.
+    /// The cumulative registers at the beginning of the day, or where the meter was installed in it.
     pub first: Registers,
+    /// The value in Wh at which the registers start again; 0 = never.
+    pub register_limit: WattHours,
+    /// Slots of the day before the meter was installed, 0 on every other day: their readings are the
+    /// former meter's as they stand on the ledger, and the registers do not count them.
+    pub former_slots: u16,
     /// One reading for each slot of the day: 92, 96 or 100 with slots of 15 minutes.
     pub readings: &'a [Reading],
     /// The secret of the day, from which the salts of its readings are made; see [`new_seed`].
@@ -67,14 +76,14 @@ impl MeterDay<'_> {
     /// The registers at the end of the day, where the next day begins.
     ///
     /// # Errors
-    /// [`OutOfRange`] when a register overflows.
+    /// [`OutOfRange`] when a register overflows that never starts again.
     pub fn last(&self) -> Result<Registers, OutOfRange> {
-        let import = WattHours::sum(self.readings.iter().map(|reading| reading.import_wh))?;
-        let export = WattHours::sum(self.readings.iter().map(|reading| reading.export_wh))?;
-        Ok(Registers {
-            import: self.first.import.checked_add(import)?,
-            export: self.first.export.checked_add(export)?,
-        })
+        let own = self.readings.get(usize::from(self.former_slots)..).unwrap_or_default();
+        let moved = Registers {
+            import: WattHours::sum(own.iter().map(|reading| reading.import_wh))?,
+            export: WattHours::sum(own.iter().map(|reading| reading.export_wh))?,
+        };
+        self.first.advanced(moved, self.register_limit)
     }
 }
 
@@ -86,6 +95,22 @@ pub struct GatewayDay {
     /// One reading for each slot of the day.
     pub readings: Vec<Reading>,
     /// The secret of the day; see [`new_seed`].
+    pub seed: DaySeed,
+}
+
+/// A day with gaps, to be filled by the ledger's rule.
+#[derive(Clone, Copy, Debug)]
+pub struct EstimatedDay<'a> {
+    /// The usage point.
+    pub usage_point: UsagePointId,
+    /// The local day in the grid's zone.
+    pub day: LocalDay,
+    /// What is known about it, from the ledger's state or from a node
+    /// ([`estimation_inputs`](crate::estimation_json::estimation_inputs)).
+    pub inputs: &'a EstimationInputs,
+    /// The standard profile that the inputs hold, by the transaction that published it.
+    pub profile: Option<TransactionId>,
+    /// The secret of the salts; see [`new_seed`].
     pub seed: DaySeed,
 }
 
@@ -263,6 +288,22 @@ impl Signer {
         let root = batch.tree(rules, day).root();
         let body = SealGatewayBatch { day, entries: batch.entries.len() as u16, root };
         self.seal(rules, body, encode(&batch))
+    }
+
+    /// The biller's estimate of a day, computed by the function with which the ledger compares it.
+    ///
+    /// # Errors
+    /// [`BuildError`]: a slot needs a profile, the day has another number of slots.
+    pub fn estimate_day(
+        &mut self,
+        rules: &Rules,
+        estimated: &EstimatedDay<'_>,
+    ) -> Result<Submission, BuildError> {
+        let EstimatedDay { usage_point, day, inputs, profile, seed } = *estimated;
+        let payload = day_payload(rules, day, estimate(inputs)?.readings, seed)?;
+        let day_root = payload.root(usage_point, rules.calendar().periods_of(day).first);
+        let body = EstimateDay { usage_point, day, profile, day_root };
+        self.seal(rules, body, encode(&payload))
     }
 
     /// The grid operator's seal of a day's frequencies, one for each slot.

@@ -7,7 +7,9 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::calendar::{BillingPeriod, LocalDay, SettlementPeriod};
 use primitives::codec::Bounded;
 use primitives::hash::Hash;
-use primitives::identifier::{BillId, KeyAddress, PartyId, StationId, TariffId, UsagePointId};
+use primitives::identifier::{
+    BillId, KeyAddress, PartyId, StationId, TariffId, TransactionId, UsagePointId,
+};
 use primitives::units::{MicroCurrency, MilliHertz, MilliMicro, Timestamp, WattHours};
 
 use crate::account::Account;
@@ -100,7 +102,9 @@ events! {
         /// The usage point.
         usage_point: UsagePointId,
         /// The address of the meter's key.
-        meter: KeyAddress
+        meter: KeyAddress,
+        /// The first period that it measures.
+        from_period: SettlementPeriod
     }
     /// A gateway may (or, with `None`, nobody may any more) report for a usage point.
     GatewayAuthorized {
@@ -348,5 +352,37 @@ events! {
         total: MicroCurrency,
         /// Hash of the whole statement.
         statement_hash: Hash
+    }
+    /// A single reading came long after its period: the meter's clock may drift. It counts all the
+    /// same.
+    ReadingLate {
+        /// The usage point.
+        usage_point: UsagePointId,
+        /// The period.
+        period: SettlementPeriod,
+        /// How many periods after the end of its own it came.
+        late_periods: u32
+    }
+    /// The gaps of a day were filled by rule; how many slots by which.
+    DayEstimated {
+        /// The usage point.
+        usage_point: UsagePointId,
+        /// The local day.
+        day: LocalDay,
+        /// Slots on the line between two known ones.
+        interpolated: u16,
+        /// Slots that repeat an earlier week's.
+        same_weekday: u16,
+        /// Slots that follow the standard profile.
+        standard_profile: u16,
+        /// Slots in which the registers did not move.
+        unmoved: u16
+    }
+    /// A standard profile was published.
+    StandardProfilePublished {
+        /// Who may estimate with it.
+        publisher: PartyId,
+        /// Its id: that of the publishing transaction.
+        profile: TransactionId
     }
 }

@@ -244,6 +244,26 @@ rejections! {
     215 FrequencyDayNotSealed { day }, transient = true => "the frequencies of day {day} of the billing period are not sealed";
     /// The values were erased; what depends on them can no longer be computed.
     216 PayloadErased => "the values were erased";
+    /// A register (0 import, 1 export) shows less than before, and no roll-over explains it.
+    217 RegisterWentBackwards { register, before_wh, now_wh } => "register {register} went backwards, from {before_wh} to {now_wh} Wh";
+    /// A register (0 import, 1 export) moved by more than the connection carries in the slots between.
+    218 RegisterJumped { register, before_wh, now_wh, bound_wh } => "register {register} jumped from {before_wh} to {now_wh} Wh, possible are {bound_wh} Wh";
+    /// A register (0 import, 1 export) does not move by what the readings add up to.
+    219 RegistersDisagree { register, moved_wh, readings_wh } => "register {register} moves by {moved_wh} Wh, the readings add up to {readings_wh} Wh";
+    /// A register shows a value at or above the one at which it starts again.
+    220 RegisterAboveLimit { register_wh, limit_wh } => "a register shows {register_wh} Wh and starts again at {limit_wh} Wh";
+    /// The meter was not yet installed.
+    221 BeforeInstallation { period, from_period } => "the meter measures from period {from_period} on, not in period {period}";
+    /// The new meter would measure slots that the former one has sealed.
+    222 SwapBeforeSealedDay { period, sealed_until } => "the meter would measure from period {period} on, the former one sealed up to period {sealed_until}";
+    /// Last registers are given of a former meter that does not exist.
+    223 NoFormerMeter => "there is no former meter whose last registers could be given";
+    /// An estimate is not what the ledger's rule gives.
+    224 EstimateDiffers { slot } => "slot {slot} is not what the rule of estimation gives";
+    /// No such standard profile, or another party's.
+    225 StandardProfileUnknown => "no such standard profile of the sender";
+    /// Nothing but a standard profile tells the slot, and none is named.
+    226 StandardProfileMissing { slot } => "slot {slot} needs a standard profile, and none is named";
 
     /// No such tariff.
     300 TariffUnknown => "no such tariff";

@@ -13,8 +13,11 @@
 //! | `t` | station | `Station` |
 //! | `u` | usage point | `UsagePoint` |
 //! | `v` | station, usage point | empty |
+//! | `M` | usage point | `InstalledMeter` |
+//! | `y` | usage point, period | `RegisterMark` |
 //! | `r` | usage point, day, slot | `Position` of a reading not yet sealed |
 //! | `d` | usage point, day | `MeteredDay` |
+//! | `j` | transaction | `StandardProfile` |
 //! | `f` | day | `FrequencyDay` |
 //! | `q` | tariff | `Tariff` |
 //! | `w` | tariff, version | `TariffVersion` |
@@ -34,9 +37,11 @@
 //! | `R` | distributor or ZERO | `FineRulesHistory` |
 //! | `S` | usage point, first and last day | `Statement` |
 
-use primitives::calendar::LocalDay;
+use primitives::calendar::{LocalDay, SettlementPeriod};
 use primitives::hash::Hash;
-use primitives::identifier::{BillId, KeyAddress, PartyId, StationId, TariffId, UsagePointId};
+use primitives::identifier::{
+    BillId, KeyAddress, PartyId, StationId, TariffId, TransactionId, UsagePointId,
+};
 
 use crate::account::Account;
 
@@ -128,6 +133,24 @@ pub fn station_members(station: &StationId) -> Vec<u8> {
     key(b'v', &[station.as_bytes()])
 }
 
+/// The meter in service at a usage point.
+#[must_use]
+pub fn installed_meter(usage_point: &UsagePointId) -> Vec<u8> {
+    key(b'M', &[usage_point.as_bytes()])
+}
+
+/// What the meter of a usage point showed at the beginning of a period.
+#[must_use]
+pub fn register_mark(usage_point: &UsagePointId, period: SettlementPeriod) -> Vec<u8> {
+    key(b'y', &[usage_point.as_bytes(), &period.get().to_be_bytes()])
+}
+
+/// All marks of a usage point's registers.
+#[must_use]
+pub fn register_marks(usage_point: &UsagePointId) -> Vec<u8> {
+    key(b'y', &[usage_point.as_bytes()])
+}
+
 /// A single reading that no seal covers yet.
 #[must_use]
 pub fn slot_reading(usage_point: &UsagePointId, day: LocalDay, slot: u16) -> Vec<u8> {
@@ -150,6 +173,18 @@ pub fn metered_day(usage_point: &UsagePointId, day: LocalDay) -> Vec<u8> {
 #[must_use]
 pub fn metered_days(usage_point: &UsagePointId) -> Vec<u8> {
     key(b'd', &[usage_point.as_bytes()])
+}
+
+/// A standard profile, by the transaction that published it.
+#[must_use]
+pub fn standard_profile(id: &TransactionId) -> Vec<u8> {
+    key(b'j', &[id.as_bytes()])
+}
+
+/// All standard profiles, for lists.
+#[must_use]
+pub fn standard_profiles() -> Vec<u8> {
+    key(b'j', &[])
 }
 
 /// The frequencies of a day.

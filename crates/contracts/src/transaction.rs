@@ -17,8 +17,8 @@ use crate::execute::Context;
 use crate::genesis::Rules;
 use crate::governance::AdvanceClock;
 use crate::metering::{
-    CorrectFrequency, CorrectReading, DeleteFrequency, PublishFrequency, SealDay, SealFrequencyDay,
-    SealGatewayBatch, SubmitReading,
+    CorrectFrequency, CorrectReading, DeleteFrequency, EstimateDay, PublishFrequency,
+    PublishStandardProfile, SealDay, SealFrequencyDay, SealGatewayBatch, SubmitReading,
 };
 use crate::registry::{
     AddKey, AppointRegulator, AuthorizeGateway, CloseParty, GrantRole, InstallMeter, RecoverKey,
@@ -205,6 +205,8 @@ transactions! {
         206 CorrectFrequency,
         207 DeleteFrequency,
         208 SealFrequencyDay,
+        209 EstimateDay,
+        210 PublishStandardProfile,
     }
     tariff {
         301 PublishTariff,

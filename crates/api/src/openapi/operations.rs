@@ -9,6 +9,7 @@ use crate::response::account::Accounts;
 use crate::response::bill::{BillDetail, BillEntry};
 use crate::response::block::{BlockDetail, BlockEntry};
 use crate::response::day::{ChargesDay, FrequenciesDay, ReadingsDay};
+use crate::response::estimate::{EstimateInputs, RegistersBefore};
 use crate::response::party::{KeyEntry, PartyDetail, PartyEntry, StationEntry};
 use crate::response::search::{PaymentFound, TransactionFound};
 use crate::response::status::{GenesisEntry, Status};
@@ -252,6 +253,18 @@ pub const OPERATIONS: &[Operation] = &[
         "/v1/usage-points/{usage_point}/readings",
         "metering",
         "The readings of a local day.",
+    )
+    .with(&["day"]),
+    read::<EstimateInputs>(
+        "/v1/usage-points/{usage_point}/estimate",
+        "metering",
+        "What is known about a local day, from which its gaps are estimated.",
+    )
+    .with(&["day", "profile"]),
+    read::<RegistersBefore>(
+        "/v1/usage-points/{usage_point}/registers",
+        "metering",
+        "What the meter showed last before a local day.",
     )
     .with(&["day"]),
     read::<ChargesDay>(

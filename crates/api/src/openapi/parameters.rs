@@ -63,6 +63,7 @@ const PARAMETERS: &[Parameter] = &[
     query("since", Form::Number, "Events above this height."),
     query("topics", Form::Text, "Topics with commas between them; by default all."),
     query("day", Form::Day, "A local day of the grid's zone; by default the running one."),
+    query("profile", Form::Hex(64), "A standard profile: the transaction that published it."),
     query(
         "at_least",
         Form::Number,

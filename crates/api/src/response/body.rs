@@ -6,9 +6,12 @@ use std::fmt::Display;
 
 use contracts::account::{BuyTokens, RedeemTokens};
 use contracts::billing::{ChargeSlots, ChargeTarget, FineRules, IssueBill};
-use contracts::metering::{PublishFrequency, Registers, SealDay};
+use contracts::metering::{
+    EstimateDay, PublishFrequency, PublishStandardProfile, Registers, SealDay,
+};
 use contracts::registry::{
-    AppointRegulator, AuthorizeGateway, RegisterParty, RegisterUsagePoint, Role, UsagePointKind,
+    AppointRegulator, AuthorizeGateway, InstallMeter, RegisterParty, RegisterUsagePoint, Role,
+    UsagePointKind,
 };
 use contracts::tariff::{AssignTariff, AssignmentTarget, PublishTariff};
 use contracts::{Body, Rules};
@@ -39,7 +42,7 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
             pairs([("label", &it.label), ("distributor", &it.distributor)])
         }
         Body::RegisterUsagePoint(it) => register_usage_point(it),
-        Body::InstallMeter(it) => pairs([("usage_point", &it.usage_point), ("meter", &it.meter)]),
+        Body::InstallMeter(it) => install_meter(it, rules),
         Body::AuthorizeGateway(it) => authorize_gateway(it),
         Body::SubmitReading(it) => reading(it.usage_point, it.period, &it.leaf, rules),
         Body::SealDay(it) => seal_day(it),
@@ -52,6 +55,8 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
             "period": period(it.period, rules), "frequency_millihertz": it.frequency.get(),
         }),
         Body::DeleteFrequency(it) => json!({ "period": period(it.period, rules) }),
+        Body::EstimateDay(it) => estimate_day(it),
+        Body::PublishStandardProfile(it) => publish_standard_profile(it),
         Body::SealFrequencyDay(it) => pairs([("day", &it.day), ("day_root", &it.day_root)]),
         Body::PublishTariff(it) => publish_tariff(it, rules),
         Body::AssignTariff(it) => assign_tariff(it, rules),
@@ -188,10 +193,39 @@ fn reading(usage_point: UsagePointId, of: SettlementPeriod, leaf: &Hash, rules: 
     })
 }
 
+fn install_meter(it: &InstallMeter, rules: &Rules) -> Value {
+    json!({
+        "usage_point": it.usage_point.to_string(),
+        "meter": it.meter.to_string(),
+        "from_period": period(it.from_period, rules),
+        "first": registers(&it.first),
+        "register_limit_wh": it.register_limit.get().to_string(),
+        "former_last": it.former_last.as_ref().map(registers),
+    })
+}
+
+fn estimate_day(it: &EstimateDay) -> Value {
+    json!({
+        "usage_point": it.usage_point.to_string(),
+        "day": it.day.to_string(),
+        "profile": it.profile.map(|profile| profile.to_string()),
+        "day_root": it.day_root.to_string(),
+    })
+}
+
+fn publish_standard_profile(it: &PublishStandardProfile) -> Value {
+    json!({
+        "name": it.name.as_str(),
+        "import_wh": texts(&it.import_wh),
+        "export_wh": texts(&it.export_wh),
+    })
+}
+
+fn registers(registers: &Registers) -> Value {
+    pairs([("import_wh", &registers.import.get()), ("export_wh", &registers.export.get())])
+}
+
 fn seal_day(it: &SealDay) -> Value {
-    let registers = |registers: &Registers| {
-        pairs([("import_wh", &registers.import.get()), ("export_wh", &registers.export.get())])
-    };
     json!({
         "usage_point": it.usage_point.to_string(),
         "day": it.day.to_string(),

@@ -19,7 +19,7 @@ pub struct SealEntry {
     pub transaction_id: String,
     /// The Merkle root over the day's leaves.
     pub day_root: String,
-    /// `meter`, `gateway`, or of frequencies `grid_operator`.
+    /// `meter`, `gateway`, `estimate`, or of frequencies `grid_operator`.
     pub by: &'static str,
 }
 
@@ -124,6 +124,7 @@ impl ReadingsDay {
                 by: match seal.by {
                     SealedBy::Meter => "meter",
                     SealedBy::Gateway { .. } => "gateway",
+                    SealedBy::Estimate { .. } => "estimate",
                 },
             }),
             corrections: corrections.collect(),

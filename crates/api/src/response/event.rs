@@ -59,9 +59,6 @@ fn open(event: &Event, rules: &Rules) -> Value {
         Event::UsagePointRegistered { usage_point }
         | Event::CreditChanged { usage_point, .. }
         | Event::FineReversed { usage_point, .. } => pairs([("usage_point", usage_point)]),
-        Event::MeterInstalled { usage_point, meter } => {
-            pairs([("usage_point", usage_point), ("meter", meter)])
-        }
         Event::GatewayAuthorized { usage_point, gateway } => json!({
             "usage_point": usage_point.to_string(),
             "gateway": gateway.map(|gateway| gateway.to_string()),
@@ -83,11 +80,17 @@ fn open(event: &Event, rules: &Rules) -> Value {
         | Event::TokensRedeemed { holder, aggregator, .. } => {
             pairs([("party", holder), ("aggregator", aggregator)])
         }
+        Event::StandardProfilePublished { publisher, profile } => {
+            pairs([("publisher", publisher), ("profile", profile)])
+        }
         Event::BackingLimitSet { aggregator, limit } => {
             pairs([("aggregator", aggregator), ("limit_micro", &limit.get())])
         }
         Event::ClockAdvanced { to } => pairs([("to", to), ("to_ms", &to.get())]),
-        Event::ReadingSubmitted { .. }
+        Event::MeterInstalled { .. }
+        | Event::ReadingSubmitted { .. }
+        | Event::ReadingLate { .. }
+        | Event::DayEstimated { .. }
         | Event::DaySealed { .. }
         | Event::ReadingCorrected { .. }
         | Event::FrequencyPublished { .. }
@@ -142,6 +145,31 @@ fn of_periods(event: &Event, rules: &Rules) -> Value {
         Event::ReadingSubmitted { usage_point, period: it }
         | Event::SlotChargeWithdrawn { usage_point, period: it } => json!({
             "usage_point": usage_point.to_string(), "period": period(it),
+        }),
+        Event::MeterInstalled { usage_point, meter, from_period } => json!({
+            "usage_point": usage_point.to_string(),
+            "meter": meter.to_string(),
+            "from_period": period(from_period),
+        }),
+        Event::ReadingLate { usage_point, period: it, late_periods } => json!({
+            "usage_point": usage_point.to_string(),
+            "period": period(it),
+            "late_periods": late_periods,
+        }),
+        Event::DayEstimated {
+            usage_point,
+            day,
+            interpolated,
+            same_weekday,
+            standard_profile,
+            unmoved,
+        } => json!({
+            "usage_point": usage_point.to_string(),
+            "day": day.to_string(),
+            "interpolated": interpolated,
+            "same_weekday": same_weekday,
+            "standard_profile": standard_profile,
+            "unmoved": unmoved,
         }),
         Event::DaySealed { usage_point, day, day_root, revision } => json!({
             "usage_point": usage_point.to_string(),

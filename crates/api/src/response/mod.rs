@@ -11,6 +11,7 @@ pub mod bill;
 pub mod block;
 pub mod body;
 pub mod day;
+pub mod estimate;
 pub mod event;
 pub mod party;
 pub mod receipt;

@@ -2,7 +2,7 @@
 
 use contracts::Rules;
 use contracts::billing::BillingAccount;
-use contracts::registry::UsagePoint;
+use contracts::registry::{InstalledMeter, UsagePoint};
 use contracts::tariff::TariffAssignments;
 use primitives::identifier::UsagePointId;
 use schemars::JsonSchema;
@@ -59,6 +59,10 @@ pub struct UsagePointDetail {
     pub meter: Option<String>,
     /// The last seal sequence its meter used.
     pub seal_sequence: u32,
+    /// The first period that its meter measures.
+    pub meter_from_period: Option<Period>,
+    /// Where its meter's registers start again; `"0"` = never.
+    pub register_limit_wh: Option<String>,
     /// Which tariff holds from which period on.
     pub tariffs: Vec<AssignmentEntry>,
     /// How many bills were issued.
@@ -86,7 +90,7 @@ impl UsagePointDetail {
     pub fn new(
         entry: UsagePointEntry,
         usage_point: &UsagePoint,
-        (assignments, account): (&TariffAssignments, BillingAccount),
+        (assignments, account, meter): (&TariffAssignments, BillingAccount, Option<InstalledMeter>),
         rules: &Rules,
     ) -> Self {
         let seen = !entry.withheld;
@@ -98,7 +102,9 @@ impl UsagePointDetail {
             entry,
             gateway: usage_point.gateway.map(|gateway| gateway.to_string()),
             meter: usage_point.meter.map(|meter| meter.to_string()),
-            seal_sequence: usage_point.seal_sequence,
+            seal_sequence: meter.map_or(0, |meter| meter.seal_sequence),
+            meter_from_period: meter.map(|meter| Period::new(rules.calendar(), meter.from_period)),
+            register_limit_wh: meter.map(|meter| meter.register_limit.get().to_string()),
             tariffs: tariffs.collect(),
             bills: account.bills,
             connection_limit_w: seen.then(|| usage_point.connection_limit.get().to_string()),

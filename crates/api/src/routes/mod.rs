@@ -154,6 +154,8 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/usage-points", usage_points::list),
         read("/v1/usage-points/{usage_point}", usage_points::one),
         read("/v1/usage-points/{usage_point}/readings", readings::readings),
+        read("/v1/usage-points/{usage_point}/estimate", readings::estimate),
+        read("/v1/usage-points/{usage_point}/registers", readings::registers),
         read("/v1/usage-points/{usage_point}/charges", readings::charges),
         read("/v1/usage-points/{usage_point}/bills", bills::of_usage_point),
         read("/v1/bills/{bill}", bills::one),

@@ -4,13 +4,16 @@ use axum::response::Response;
 use contracts::Rejection;
 use contracts::billing::slot_charges;
 use contracts::metering::DayReadings;
+use contracts::metering::estimation::EstimationInputs;
 use primitives::calendar::LocalDay;
-use primitives::identifier::UsagePointId;
+use primitives::identifier::{TransactionId, UsagePointId};
 
 use super::usage_points::find;
 use crate::problem::Problem;
 use crate::request::{Ask, Read};
+use crate::response::Period;
 use crate::response::day::{ChargesDay, ReadingsDay};
+use crate::response::estimate::{EstimateInputs, RegistersBefore};
 
 /// The readings of a local day, by default the running one.
 pub(crate) async fn readings(mut ask: Ask) -> Result<Response, Problem> {
@@ -39,6 +42,68 @@ pub(super) fn load_readings(
             answer.erased = true;
             Ok(answer)
         }
+    }
+}
+
+/// What is known about a local day, from which its gaps are estimated; `profile` names the standard
+/// profile.
+pub(crate) async fn estimate(mut ask: Ask) -> Result<Response, Problem> {
+    let id: UsagePointId = ask.path("usage_point")?;
+    let day = ask.day()?;
+    let profile = ask.take::<TransactionId>("profile")?;
+    ask.read(move |read| load_estimate(read, (id, day.unwrap_or_else(|| read.today())), profile))
+        .await
+}
+
+/// What the meter showed last before a local day, by default the running one.
+pub(crate) async fn registers(mut ask: Ask) -> Result<Response, Problem> {
+    let id: UsagePointId = ask.path("usage_point")?;
+    let day = ask.day()?;
+    ask.read(move |read| load_registers(read, id, day.unwrap_or_else(|| read.today()))).await
+}
+
+fn load_registers(
+    read: &Read,
+    id: UsagePointId,
+    day: LocalDay,
+) -> Result<RegistersBefore, Problem> {
+    let (_, seen) = find(read, id)?;
+    let calendar = read.rules().calendar();
+    let mark = read.state(|state| state.registers_before(id, calendar.periods_of(day).first))?;
+    let (usage_point, day) = (id.to_string(), day.to_string());
+    let answer = RegistersBefore { usage_point, day, withheld: !seen, ..Default::default() };
+    Ok(match mark {
+        Some((period, mark)) if seen => RegistersBefore {
+            period: Some(Period::new(calendar, period)),
+            import_wh: Some(mark.registers.import.get().to_string()),
+            export_wh: Some(mark.registers.export.get().to_string()),
+            ..answer
+        },
+        _ => answer,
+    })
+}
+
+fn load_estimate(
+    read: &Read,
+    (id, day): (UsagePointId, LocalDay),
+    profile: Option<TransactionId>,
+) -> Result<EstimateInputs, Problem> {
+    let (_, seen) = find(read, id)?;
+    let answer = EstimateInputs::of(id, day);
+    if !seen {
+        return Ok(EstimateInputs { withheld: true, ..answer });
+    }
+    let profile = match profile {
+        None => None,
+        Some(profile) => {
+            let found = read.state(|state| state.standard_profile(&profile))?;
+            Some(found.ok_or_else(|| Problem::not_found("standard profile"))?)
+        }
+    };
+    let rules = read.rules();
+    match read.state(|state| EstimationInputs::load(rules, state, (id, day), profile.as_ref()))? {
+        Ok(inputs) => Ok(answer.with(&inputs)),
+        Err(_) => Ok(EstimateInputs { erased: true, ..answer }),
     }
 }
 

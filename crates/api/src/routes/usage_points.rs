@@ -47,10 +47,11 @@ pub(crate) async fn one(ask: Ask) -> Result<Response, Problem> {
 /// A usage point with its tariffs.
 pub(super) fn load(read: &Read, id: UsagePointId) -> Result<UsagePointDetail, Problem> {
     let (usage_point, seen) = find(read, id)?;
-    let (assignments, account) =
-        read.state(|state| (state.tariff_assignments(id), state.billing_account(id)))?;
+    let (assignments, account, meter) = read.state(|state| {
+        (state.tariff_assignments(id), state.billing_account(id), state.installed_meter(id))
+    })?;
     let entry = UsagePointEntry::new(id, &usage_point, seen);
-    Ok(UsagePointDetail::new(entry, &usage_point, (&assignments, account), read.rules()))
+    Ok(UsagePointDetail::new(entry, &usage_point, (&assignments, account, meter), read.rules()))
 }
 
 /// A usage point, and whether the reader may see its values.

@@ -331,7 +331,14 @@ impl Network {
         };
         let id = self.accept(&[&self.distributor.key], body, Vec::new());
         self.usage_point = UsagePointId::from_transaction(&id);
-        let body = InstallMeter { usage_point: self.usage_point, meter: self.meter.public() };
+        let body = InstallMeter {
+            usage_point: self.usage_point,
+            meter: self.meter.public(),
+            from_period: self.node.ledger.rules().calendar().periods_of(self.day).first,
+            first: Registers::ZERO,
+            register_limit: WattHours::ZERO,
+            former_last: None,
+        };
         self.accept(&[&self.distributor.key, &self.meter], body, Vec::new());
     }
 
@@ -410,13 +417,15 @@ impl Network {
         };
         let readings = vec![reading; usize::from(periods.count)].try_into().expect("a day");
         let payload = DayPayload { readings, seed: DaySeed::new([9; 32]) };
-        let registers = |import| Registers { import, export: WattHours::ZERO };
+        let day_wh = 250 * u64::from(periods.count);
+        let registers =
+            |days| Registers { import: WattHours::new(days * day_wh), export: WattHours::ZERO };
         let body = SealDay {
             usage_point: self.usage_point,
             day: self.day,
             sequence,
-            first: registers(WattHours::ZERO),
-            last: registers(WattHours::new(250 * u64::from(periods.count))),
+            first: registers(u64::from(sequence) - 1),
+            last: registers(u64::from(sequence)),
             day_root: payload.root(self.usage_point, periods.first),
             corrects: Bounded::default(),
         };

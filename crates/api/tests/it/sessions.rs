@@ -149,6 +149,12 @@ fn guarded(network: &Network) -> Vec<(&'static str, String, Values)> {
         ("readings", format!("/v1/usage-points/{usage_point}/readings?day={day}"), |it| {
             it["slots"].is_array() || it["total"].is_object()
         }),
+        ("estimate", format!("/v1/usage-points/{usage_point}/estimate?day={day}"), |it| {
+            !it["known"].as_array().is_none_or(Vec::is_empty)
+        }),
+        ("registers", format!("/v1/usage-points/{usage_point}/registers?day={day}"), |it| {
+            it["import_wh"].is_string() || it["period"].is_object()
+        }),
         ("charges", format!("/v1/usage-points/{usage_point}/charges?day={day}"), |it| {
             it["slots"].is_array() || it["total"].is_object()
         }),
@@ -180,8 +186,19 @@ fn has_account(items: &Value, name: &str) -> bool {
 async fn every_role_at_every_address() {
     let network = Network::new(PRIVATE);
     let all = guarded(&network).iter().map(|(name, ..)| *name).collect::<Vec<_>>();
-    let of_the_point =
-        ["label", "limit", "list", "readings", "charges", "bills", "bill", "proof", "body"];
+    let of_the_point = [
+        "label",
+        "limit",
+        "list",
+        "readings",
+        "estimate",
+        "registers",
+        "charges",
+        "bills",
+        "bill",
+        "proof",
+        "body",
+    ];
     let biller = [&of_the_point[..], &["dues"]].concat();
     let table: Vec<(&str, Option<&Member>, Vec<&str>)> = vec![
         ("stranger", None, vec![]),

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 
 use client::genesis_file::zone_of_india;
 use client::tariff_file::TariffFile;
-use client::transaction_builder::{GatewayDay, MeterDay, Signer, derived_seed};
+use client::transaction_builder::{EstimatedDay, GatewayDay, MeterDay, Signer, derived_seed};
 use contracts::billing::bill_proof::{BillProof, CollectError};
 use contracts::billing::{FineRules, IssueBill, SetFineRules};
 use contracts::execute::Ordered;
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
-use contracts::metering::{CorrectFrequency, DeleteFrequency, PublishFrequency, Registers};
+use contracts::metering::estimation::EstimationInputs;
+use contracts::metering::{
+    CorrectFrequency, DeleteFrequency, PublishFrequency, PublishStandardProfile, Registers,
+};
 use contracts::registry::{
     AppointRegulator, AuthorizeGateway, InstallMeter, RegisterParty, RegisterStation,
     RegisterUsagePoint, Role, UsagePointKind,
@@ -157,6 +160,7 @@ impl Ledger {
         let customer = self.party("customer", Role::Consumer);
         let station = RegisterStation { label: "North".parse().unwrap(), distributor };
         let station = self.act("grid", station, &[]);
+        let first_period = self.rules.period_at(self.time);
         let mut usage_point = |label: &'static str, meter: &'static str| {
             let body = RegisterUsagePoint {
                 label: label.parse().unwrap(),
@@ -166,7 +170,14 @@ impl Ledger {
                 connection_limit: Watts::new(100_000_000),
             };
             let id = UsagePointId::from_transaction(&self.act("distributor", body, &[]));
-            let body = InstallMeter { usage_point: id, meter: key(meter).public() };
+            let body = InstallMeter {
+                usage_point: id,
+                meter: key(meter).public(),
+                from_period: first_period,
+                first: Registers { import: WattHours::new(7), export: WattHours::ZERO },
+                register_limit: WattHours::ZERO,
+                former_last: None,
+            };
             self.act("distributor", body, &[meter]);
             id
         };
@@ -265,6 +276,48 @@ impl Ledger {
 
     /// Ends a day whose frequencies are published and sealed and whose homes report.
     pub fn live_through(&mut self, day: LocalDay) {
+        self.end_with_frequencies(day);
+        self.seal_by_meter(day);
+        let readings: Vec<_> = (0..96).map(|slot| reading(day, slot + 11)).collect();
+        let seed = derived_seed(&[6; 32], self.far_home, day);
+        let far = GatewayDay { usage_point: self.far_home, readings, seed };
+        let rules = self.rules.clone();
+        let batch = self.signer("gateway").gateway_batch(&rules, day, vec![far]).unwrap();
+        self.order(&batch);
+    }
+
+    /// Ends a day of which the home's meter reports four slots, and has the rest estimated.
+    pub fn estimate_through(&mut self, day: LocalDay) {
+        self.end_with_frequencies(day);
+        let (home, rules) = (self.home, self.rules.clone());
+        for slot in [10, 11, 18, 19] {
+            let period = self.period(day, slot);
+            let salt = [slot as u8; 32];
+            let single =
+                self.signer("meter").submit_reading(home, period, reading(day, slot), salt);
+            self.order(&single.unwrap());
+        }
+        let profile = PublishStandardProfile {
+            name: "household".parse().unwrap(),
+            import_wh: vec![90; 96].try_into().unwrap(),
+            export_wh: Bounded::new(),
+        };
+        let profile = self.act("distributor", profile, &[]);
+        let state: &dyn State = &self.state;
+        let weights = state.standard_profile(&profile);
+        let inputs = EstimationInputs::load(&rules, state, (home, day), weights.as_ref()).unwrap();
+        let estimated = EstimatedDay {
+            usage_point: home,
+            day,
+            inputs: &inputs,
+            profile: Some(profile),
+            seed: derived_seed(&[7; 32], home, day),
+        };
+        let estimate = self.signer("distributor").estimate_day(&rules, &estimated).unwrap();
+        self.order(&estimate);
+    }
+
+    fn end_with_frequencies(&mut self, day: LocalDay) {
         self.end_day(day);
         let frequencies: Vec<_> = (0..96).map(|slot| frequency(day, slot)).collect();
         let first_period = self.first_period(day);
@@ -273,12 +326,6 @@ impl Ledger {
         let rules = self.rules.clone();
         let seal = self.signer("grid").seal_frequency_day(&rules, day, &frequencies).unwrap();
         self.order(&seal);
-        self.seal_by_meter(day);
-        let readings: Vec<_> = (0..96).map(|slot| reading(day, slot + 11)).collect();
-        let seed = derived_seed(&[6; 32], self.far_home, day);
-        let far = GatewayDay { usage_point: self.far_home, readings, seed };
-        let batch = self.signer("gateway").gateway_batch(&rules, day, vec![far]).unwrap();
-        self.order(&batch);
     }
 
     fn seal_by_meter(&mut self, day: LocalDay) {
@@ -289,6 +336,8 @@ impl Ledger {
             day,
             seal_sequence: self.seals,
             first: self.registers,
+            register_limit: WattHours::ZERO,
+            former_slots: 0,
             readings: &readings,
             seed: derived_seed(&[5; 32], self.home, day),
             corrects: &[],

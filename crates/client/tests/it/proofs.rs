@@ -46,6 +46,17 @@ fn by_gateway() -> BillProof {
     ledger.proof(bill).unwrap()
 }
 
+/// The bill of one day that was estimated, with one slot corrected since.
+fn estimated() -> BillProof {
+    let mut ledger = Ledger::new();
+    let first = ledger.first_period(day(FIRST));
+    ledger.tariff(curve(), first);
+    ledger.estimate_through(day(FIRST));
+    ledger.correct_reading(day(FIRST), 12, 5);
+    let bill = ledger.bill(ledger.home, one_day());
+    ledger.proof(bill).unwrap()
+}
+
 /// The bill of two days with corrections of readings and frequencies, and a change of tariff at
 /// noon of the second, before a deleted frequency.
 fn corrected() -> BillProof {
@@ -119,6 +130,7 @@ fn right_proofs_verify_under_every_anchor() {
     for (proof, corrections) in [
         (by_meter(), 0),
         (by_gateway(), 0),
+        (estimated(), 1),
         (corrected(), 6),
         (after_set_change(), 0),
         (every_line(), 0),
@@ -300,6 +312,23 @@ fn changed_lines_and_terms_are_named() {
 }
 
 #[test]
+fn an_estimated_day_names_the_biller_and_shows_which_slots() {
+    let proof = estimated();
+    let verified = verify_bill_proof(None, &proof).unwrap();
+    assert_eq!(verified.sealed_by, [key("distributor").public()]);
+    let readings = &proof.days[0].readings;
+    let letters = [9, 10, 11, 12, 13, 17, 18, 20].map(|slot| readings[slot].quality.letter());
+    assert_eq!(&letters, b"EAASEEAE");
+    let mut days = proof.days.to_vec();
+    let mut values = days[0].readings.to_vec();
+    values[0].import_wh = WattHours::new(91);
+    days[0].readings = values.try_into().unwrap();
+    let changed = BillProof { days: days.try_into().unwrap(), ..proof };
+    let wanted = "the readings of 2016-06-01 do not hash to the day's root sealed by the biller's";
+    assert!(wrong(&changed).starts_with(wanted), "{}", wrong(&changed));
+}
+
+#[test]
 fn one_byte_of_a_signature_is_named() {
     let mut proof = by_meter();
     let mut days = proof.days.to_vec();
@@ -317,7 +346,7 @@ fn one_byte_of_a_signature_is_named() {
 /// Flips one bit of each byte of the canonical encoding: no field is left unchecked.
 #[test]
 fn no_bit_of_the_typed_proof_is_free() {
-    for proof in [after_set_change(), by_gateway(), corrected(), every_line()] {
+    for proof in [after_set_change(), by_gateway(), estimated(), corrected(), every_line()] {
         let bytes = encode(&proof);
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
@@ -332,7 +361,7 @@ fn no_bit_of_the_typed_proof_is_free() {
 /// Changes the value on each line of the file, keeping the file's form.
 #[test]
 fn every_changed_value_is_refused() {
-    for proof in [after_set_change(), by_gateway(), corrected(), every_line()] {
+    for proof in [after_set_change(), by_gateway(), estimated(), corrected(), every_line()] {
         let text = text(&proof);
         let lines: Vec<&str> = text.lines().collect();
         let mut changes = 0;

@@ -82,6 +82,9 @@ pub enum DaySeal {
         /// The entry among those of the batch.
         path: MerklePath,
     },
+    /// Nobody measured all of it: the signed `EstimateDay` of who bills. The ledger computed the values
+    /// by its rule before it took them; their quality E shows which slots.
+    Estimate(SignedTransaction),
 }
 
 impl DaySeal {
@@ -89,7 +92,9 @@ impl DaySeal {
     #[must_use]
     pub const fn transaction(&self) -> &SignedTransaction {
         match self {
-            Self::Meter(transaction) | Self::Gateway { transaction, .. } => transaction,
+            Self::Meter(transaction)
+            | Self::Gateway { transaction, .. }
+            | Self::Estimate(transaction) => transaction,
         }
     }
 }

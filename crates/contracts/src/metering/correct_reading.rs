@@ -8,7 +8,7 @@ use primitives::identifier::UsagePointId;
 use primitives::reading::{Quality, ReadingPayload};
 
 use super::submit_reading::{check_leaf, leaf_in_force};
-use super::{SlotCorrection, require_within_limit};
+use super::{SlotCorrection, require_measured, require_within_limit};
 use crate::event::Event;
 use crate::execute::{Context, Sender};
 use crate::genesis::Rules;
@@ -53,6 +53,7 @@ impl Transaction for CorrectReading {
             }
             _ => return Err(Rejection::SenderIsNotTheMeter),
         }
+        require_measured(context, state, self.period)?;
         require_within_limit(context.rules, &usage_point, self.period, &payload.reading)?;
         match leaf_in_force(context.rules, state, self.usage_point, self.period)? {
             None => {

@@ -69,7 +69,7 @@ pub fn sealed_payload(
     let bytes = state.payload(position).ok_or(Rejection::PayloadErased)?;
     let checked = "a payload was decoded and compared with its root before it was ordered";
     Ok(match by {
-        SealedBy::Meter => codec::decode(&bytes).expect(checked),
+        SealedBy::Meter | SealedBy::Estimate { .. } => codec::decode(&bytes).expect(checked),
         SealedBy::Gateway { entry } => entry_day(&bytes, entry).expect(checked),
     })
 }

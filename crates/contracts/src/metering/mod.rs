@@ -3,7 +3,8 @@
 //! A reading's value never stands in a transaction: the transaction commits to it (a leaf, or a
 //! Merkle root over a day), the value travels beside it as payload and can be erased without
 //! breaking the chain. The state keeps, per usage point and day, where the seal and the corrections
-//! stand in the history; [`DayReadings`] puts the values together from there.
+//! stand in the history; [`DayReadings`] puts the values together from there. Where nothing was
+//! reported, [`estimation`] says what takes its place.
 //!
 //! Frequencies are public: their values stand in the transaction and in the state.
 //!
@@ -31,7 +32,12 @@ mod correct_frequency;
 mod correct_reading;
 mod day_readings;
 mod delete_frequency;
+mod estimate_day;
+pub mod estimation;
+mod estimation_inputs;
 mod publish_frequency;
+mod publish_standard_profile;
+mod registers;
 mod seal_day;
 mod seal_frequency_day;
 mod seal_gateway_batch;
@@ -41,13 +47,18 @@ pub use correct_frequency::CorrectFrequency;
 pub use correct_reading::CorrectReading;
 pub use day_readings::DayReadings;
 pub use delete_frequency::DeleteFrequency;
+pub use estimate_day::EstimateDay;
+pub use estimation_inputs::{MAX_STRETCH_DAYS, clock_slots};
 pub use publish_frequency::PublishFrequency;
-pub use seal_day::{Registers, SealDay};
+pub use publish_standard_profile::{PublishStandardProfile, StandardProfile};
+pub use registers::{Installed, RegisterMark, Registers};
+pub(crate) use registers::{Stretch, require_below, require_continues};
+pub use seal_day::SealDay;
 pub use seal_frequency_day::SealFrequencyDay;
 pub use seal_gateway_batch::{
     GatewayBatch, GatewayEntry, MAX_GATEWAY_ENTRIES, SealGatewayBatch, gateway_leaf,
 };
-pub use submit_reading::SubmitReading;
+pub use submit_reading::{LATE_AFTER_PERIODS, SubmitReading};
 
 /// Slots of one local day at most, as a bound of lists (5-minute slots, day of 25 hours).
 pub const MAX_SLOTS: usize = MAX_SLOTS_PER_DAY;
@@ -61,6 +72,11 @@ pub enum SealedBy {
     Gateway {
         /// The entry's index in the batch.
         entry: u16,
+    },
+    /// The ledger's rule, on behalf of who bills: missing slots are estimated.
+    Estimate {
+        /// How many slots are.
+        slots: u16,
     },
 }
 
@@ -212,6 +228,21 @@ pub(crate) fn require_reporter(
         _ => false,
     };
     if allowed { Ok(()) } else { Err(Rejection::SenderIsNotTheMeter) }
+}
+
+/// A meter reports only what it has measured; a gateway or the biller is not asked.
+pub(crate) fn require_measured(
+    context: &Context<'_>,
+    state: &dyn State,
+    period: SettlementPeriod,
+) -> Result<(), Rejection> {
+    match context.sender {
+        Sender::Meter(id) => state
+            .installed_meter(id)
+            .expect("a meter's key is registered by its installation")
+            .require_measured(period),
+        _ => Ok(()),
+    }
 }
 
 /// The period of a slot of a day that begins with `first`.

@@ -1,41 +1,38 @@
 //! A meter seals its day: one signature over all readings of a local day.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use primitives::calendar::LocalDay;
+use primitives::calendar::{DayPeriods, LocalDay, SettlementPeriod};
 use primitives::codec::{self, Bounded};
 use primitives::hash::Hash;
 use primitives::identifier::UsagePointId;
-use primitives::reading::{DayPayload, day_root, reading_leaf, salt};
+use primitives::reading::{DayPayload, Reading, day_root, reading_leaf, salt};
 use primitives::units::WattHours;
 
+use super::registers::moved;
 use super::submit_reading::leaf_at;
 use super::{
-    MAX_SLOTS, MeteredDay, Seal, SealedBy, later, require_day_ended, require_reporter,
-    require_within_limit,
+    DayReadings, MAX_SLOTS, MeteredDay, RegisterMark, Registers, Seal, SealedBy, Stretch,
+    connection_limit_wh, later, require_below, require_continues, require_day_ended,
+    require_reporter, require_within_limit,
 };
 use crate::event::Event;
 use crate::execute::Context;
 use crate::genesis::Rules;
-use crate::registry::{UsagePoint, is_rising};
+use crate::registry::{InstalledMeter, UsagePoint, is_rising};
 use crate::rejection::{Malformed, Rejection};
 use crate::state::{Position, State};
 use crate::state_key;
 use crate::transaction::{Transaction, Who};
 
-/// The cumulative registers of a meter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Registers {
-    /// Energy drawn since the meter was made.
-    pub import: WattHours,
-    /// Energy injected since the meter was made.
-    pub export: WattHours,
-}
-
 /// Seals the readings of one usage point and local day (92, 96 or 100 slots of 15 minutes).
 ///
 /// The values travel beside it as [`DayPayload`]: readings and the seed of their salts. The registers
-/// must differ by the day's sums. Single readings sent before must agree, or their slots are named in
-/// `corrects`. A gateway's seal of the same day gives way to the meter's own.
+/// must move by the day's sums and go on from the days sealed before and after. Single readings sent
+/// before must agree, or their slots are named in `corrects`. A gateway's seal or an estimate of the
+/// same day gives way to the meter's own.
+///
+/// On the day of its installation the registers count from the swap on, and the slots before it repeat
+/// what stands on the ledger: the former meter's single readings, else an estimate.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct SealDay {
     /// The usage point.
@@ -44,7 +41,7 @@ pub struct SealDay {
     pub day: LocalDay,
     /// Counts this meter's seals, rising from 1.
     pub sequence: u32,
-    /// Registers at the beginning of the day.
+    /// Registers at the beginning of the day, or where the meter was installed in it.
     pub first: Registers,
     /// Registers at its end.
     pub last: Registers,
@@ -71,9 +68,14 @@ impl Transaction for SealDay {
     }
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
-        let mut usage_point = state.usage_point(self.usage_point)?;
+        let usage_point = state.usage_point(self.usage_point)?;
         require_reporter(context, self.usage_point, &usage_point)?;
         require_day_ended(context, self.day)?;
+        let periods = context.rules.calendar().periods_of(self.day);
+        let mut meter =
+            state.installed_meter(self.usage_point).expect("the sender is an installed meter");
+        // A day that the zone skipped has no slot of its own.
+        meter.require_measured(periods.iter().next_back().unwrap_or(periods.first))?;
         let mut metered_day = state.metered_day(self.usage_point, self.day);
         if let Some(seal) = metered_day.seal
             && seal.by == SealedBy::Meter
@@ -84,18 +86,23 @@ impl Transaction for SealDay {
             state.emit(Event::AlreadyRecorded {});
             return Ok(());
         }
-        if self.sequence <= usage_point.seal_sequence {
+        if self.sequence <= meter.seal_sequence {
             return Err(Rejection::SealSequenceUsed {
                 sequence: u64::from(self.sequence),
-                last: u64::from(usage_point.seal_sequence),
+                last: u64::from(meter.seal_sequence),
             });
         }
         let payload: DayPayload = codec::decode(context.payload).expect("checked before");
         require_day_within_limit(context.rules, &usage_point, self.day, &payload)?;
-        absorb_slot_readings(context, state, self, &payload)?;
+        let run = OwnRun::of(&meter, periods);
+        let slot_limit_wh = connection_limit_wh(context.rules, &usage_point);
+        self.require_movement(&meter, run, &payload)?;
+        self.put_marks(state, &mut meter, run, slot_limit_wh)?;
+        self.require_former_values(context, state, run, &payload)?;
+        absorb_slot_readings(context, state, self, run, &payload)?;
 
-        usage_point.seal_sequence = self.sequence;
-        state.put_usage_point(self.usage_point, &usage_point);
+        meter.seal_sequence = self.sequence;
+        state.put_installed_meter(self.usage_point, &meter);
         put_seal(
             context,
             state,
@@ -108,22 +115,155 @@ impl Transaction for SealDay {
     }
 }
 
+/// The part of a day that the sealing meter measured: all of it, or what follows its installation.
+#[derive(Debug, Clone, Copy)]
+struct OwnRun {
+    /// The day's slots before it.
+    skipped: u16,
+    /// Its first period.
+    first: SettlementPeriod,
+    /// The period after the day.
+    end: SettlementPeriod,
+}
+
+impl OwnRun {
+    fn of(meter: &InstalledMeter, periods: DayPeriods) -> Self {
+        let skipped = periods.slot_of(meter.from_period).unwrap_or(0);
+        let end = later(periods.first, periods.count);
+        Self { skipped, first: later(periods.first, skipped), end }
+    }
+}
+
 impl SealDay {
-    /// The registers must move by exactly what the day's readings say.
+    /// What no roll-over and no swap explains: registers that move up by more than all readings. The
+    /// rest needs the meter, so `execute` looks at it.
     fn check_registers(&self, payload: &DayPayload) -> Result<(), Malformed> {
-        let sum = |value: fn(&primitives::reading::Reading) -> WattHours| -> u128 {
-            payload.readings.iter().map(|reading| u128::from(value(reading).get())).sum()
-        };
-        let moved = |first: WattHours, last: WattHours| {
-            u128::from(last.get()).checked_sub(u128::from(first.get()))
-        };
-        let import = moved(self.first.import, self.last.import);
-        let export = moved(self.first.export, self.last.export);
-        if import != Some(sum(|r| r.import_wh)) || export != Some(sum(|r| r.export_wh)) {
-            return Err(Malformed::Payload("the registers do not move by the day's readings"));
+        let sums = sums(&payload.readings);
+        let registers = self.first.both().into_iter().zip(self.last.both());
+        for ((first, last), sum) in registers.zip(sums) {
+            if last.checked_sub(first).is_some_and(|moved| u128::from(moved) > sum) {
+                return Err(Malformed::Payload("the registers move by more than the readings"));
+            }
         }
         Ok(())
     }
+
+    /// The registers must move by exactly what the meter's own readings add up to.
+    fn require_movement(
+        &self,
+        meter: &InstalledMeter,
+        run: OwnRun,
+        payload: &DayPayload,
+    ) -> Result<(), Rejection> {
+        let limit = meter.register_limit;
+        require_below(&self.first, limit)?;
+        require_below(&self.last, limit)?;
+        let sums = sums(&payload.readings[usize::from(run.skipped)..]);
+        let registers = self.first.both().into_iter().zip(self.last.both());
+        for (register, ((first, last), sum)) in (0_u64..).zip(registers.zip(sums)) {
+            let moved_wh = moved(first, last, limit).ok_or(Rejection::RegisterWentBackwards {
+                register,
+                before_wh: first,
+                now_wh: last,
+            })?;
+            let shown = if limit == WattHours::ZERO { sum } else { sum % u128::from(limit.get()) };
+            if u128::from(moved_wh) != shown {
+                let readings_wh = u64::try_from(sum).unwrap_or(u64::MAX);
+                return Err(Rejection::RegistersDisagree { register, moved_wh, readings_wh });
+            }
+        }
+        Ok(())
+    }
+
+    /// The registers go on from the mark before to the mark after; then they are marks themselves.
+    /// Between the run's ends there is none: no meter seals over the days of another.
+    fn put_marks(
+        &self,
+        state: &mut dyn State,
+        meter: &mut InstalledMeter,
+        run: OwnRun,
+        slot_limit_wh: u64,
+    ) -> Result<(), Rejection> {
+        let id = self.usage_point;
+        let register_limit = meter.register_limit;
+        let stretch = |from: SettlementPeriod, to: SettlementPeriod| Stretch {
+            slots: to.get() - from.get(),
+            slot_limit_wh,
+            register_limit,
+        };
+        let (before, after) = state.register_marks_around(id, meter.latest_mark, run.first);
+        let (before_at, before) = before.expect("the installation left a mark");
+        require_continues(&before.registers, &self.first, stretch(before_at, run.first))?;
+        if let Some((at, mark)) = &after {
+            require_continues(&self.last, &mark.registers, stretch(run.end, *at))?;
+        }
+        if run.first == run.end {
+            return Ok(());
+        }
+        let mark = |registers, previous| RegisterMark {
+            registers,
+            register_limit,
+            installed: None,
+            previous: Some(previous),
+        };
+        if before_at != run.first {
+            state.put_register_mark(id, run.first, &mark(self.first, before_at));
+        }
+        match after {
+            Some((at, mut following)) => {
+                following.previous = Some(if at == run.end { run.first } else { run.end });
+                state.put_register_mark(id, at, &following);
+                if at != run.end {
+                    state.put_register_mark(id, run.end, &mark(self.last, run.first));
+                }
+            }
+            None => {
+                state.put_register_mark(id, run.end, &mark(self.last, run.first));
+                meter.latest_mark = run.end;
+            }
+        }
+        Ok(())
+    }
+
+    /// The slots before the meter's installation repeat what stands on the ledger. Before the very
+    /// first meter nothing was connected: there they are zero.
+    fn require_former_values(
+        &self,
+        context: &Context<'_>,
+        state: &dyn State,
+        run: OwnRun,
+        payload: &DayPayload,
+    ) -> Result<(), Rejection> {
+        if run.skipped == 0 {
+            return Ok(());
+        }
+        let mark = state.register_mark(self.usage_point, run.first);
+        let first_of_all = mark.is_some_and(|mark| mark.previous.is_none());
+        let periods = context.rules.calendar().periods_of(self.day);
+        let known = DayReadings::load(context.rules, state, self.usage_point, self.day)?;
+        let slots = known.slots.iter().zip(payload.readings.iter()).zip(periods.iter());
+        for (slot, ((known, sealed), period)) in (0..run.skipped).zip(slots) {
+            let agrees = match known {
+                Some(known) => known == sealed,
+                None if first_of_all => {
+                    sealed.import_wh == WattHours::ZERO && sealed.export_wh == WattHours::ZERO
+                }
+                None => return Err(Rejection::ReadingMissing { period: u64::from(period.get()) }),
+            };
+            if !agrees {
+                return Err(Rejection::SealDisagreesWithReading { slot: u64::from(slot) });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Import and export over some slots.
+fn sums(readings: &[Reading]) -> [u128; 2] {
+    let sum = |value: fn(&Reading) -> WattHours| {
+        readings.iter().map(|reading| u128::from(value(reading).get())).sum()
+    };
+    [sum(|reading| reading.import_wh), sum(|reading| reading.export_wh)]
 }
 
 /// The payload must have the day's number of slots and hash to its root.
@@ -163,6 +303,7 @@ fn absorb_slot_readings(
     context: &Context<'_>,
     state: &mut dyn State,
     seal: &SealDay,
+    run: OwnRun,
     payload: &DayPayload,
 ) -> Result<(), Rejection> {
     let first = context.rules.calendar().periods_of(seal.day).first;
@@ -170,6 +311,11 @@ fn absorb_slot_readings(
     for (key, position) in state.scan(&prefix, None, MAX_SLOTS) {
         let slot = key[prefix.len()..].try_into().expect("the key ends with a slot");
         let slot = u16::from_be_bytes(slot);
+        if slot < run.skipped {
+            // The former meter's: compared by value, since only that meter knew the salts.
+            state.delete(&key);
+            continue;
+        }
         let position: Position = codec::decode(&position).expect("a slot reading is a position");
         let sealed = reading_leaf(
             &salt(&payload.seed, u32::from(slot)),
@@ -243,8 +389,7 @@ mod tests {
             (edited(&good, |seal| seal.corrects = vec![9, 9].try_into().unwrap()), WRONG_FIELD),
             (network.seal(&home, day, &short), WRONG_PAYLOAD),
             (edited(&good, |seal| seal.day_root = Hash::ZERO), WRONG_PAYLOAD),
-            (edited(&good, |seal| seal.last.export = WattHours::new(95)), WRONG_PAYLOAD),
-            (edited(&good, |seal| seal.first.import = WattHours::new(u64::MAX)), WRONG_PAYLOAD),
+            (edited(&good, |seal| seal.last.export = WattHours::new(97)), WRONG_PAYLOAD),
             (
                 edited(&not_ended, |seal| {
                     seal.usage_point = unknown;
@@ -261,6 +406,30 @@ mod tests {
                     limit_wh,
                 }),
             ),
+            (
+                edited(&good, |seal| seal.last.export = WattHours::new(95)),
+                breaks(Rejection::RegistersDisagree { register: 1, moved_wh: 95, readings_wh: 96 }),
+            ),
+            (
+                edited(&good, |seal| seal.first.import = WattHours::new(u64::MAX)),
+                breaks(Rejection::RegisterWentBackwards {
+                    register: 0,
+                    before_wh: u64::MAX,
+                    now_wh: 480,
+                }),
+            ),
+            (
+                edited(&good, |seal| {
+                    seal.first.import = WattHours::new(1);
+                    seal.last.import = WattHours::new(481);
+                }),
+                breaks(Rejection::RegisterJumped {
+                    register: 0,
+                    before_wh: 0,
+                    now_wh: 1,
+                    bound_wh: 0,
+                }),
+            ),
             (good.clone(), breaks(Rejection::SealDisagreesWithReading { slot: 9 })),
             (
                 edited(&good, |seal| seal.corrects = vec![9].try_into().unwrap()),
@@ -269,7 +438,7 @@ mod tests {
             (good.clone(), KNOWN),
             (too_large, breaks(Rejection::DayAlreadySealed)),
         ]);
-        assert_eq!(network.state().usage_point(meter).unwrap().seal_sequence, 1);
+        assert_eq!(network.state().installed_meter(meter).unwrap().seal_sequence, 1);
         // The next day's seal needs a higher sequence.
         network.end_day(running);
         let tomorrow = network.seal(&home, running, &network.even_day(running, reading(5, 1)));

@@ -9,7 +9,8 @@ use primitives::merkle::{MerkleTree, leaf_hash};
 use primitives::reading::{DayPayload, DaySeed, day_root};
 
 use super::seal_day::{check_day, put_seal, require_day_within_limit};
-use super::{MAX_SLOTS, SealedBy, later, require_day_ended};
+use super::submit_reading::leaf_at;
+use super::{MAX_SLOTS, Seal, SealedBy, later, require_day_ended};
 use crate::event::Event;
 use crate::execute::Context;
 use crate::genesis::Rules;
@@ -145,29 +146,28 @@ impl SealGatewayBatch {
                 state.emit(Event::AlreadyRecorded {});
                 return Ok(());
             }
+            // An estimate gives way to what was measured, unless it was corrected since.
+            Some(Seal { by: SealedBy::Estimate { .. }, .. })
+                if metered_day.corrections.is_empty() => {}
             Some(_) => return Err(Rejection::DayAlreadySealed),
             None => {}
         }
         // Single readings that a meter signed itself weigh more than the gateway's word: a slot
         // that differs from one refuses the batch.
         let prefix = state_key::slot_readings(&entry.usage_point, self.day);
-        for (key, _) in state.scan(&prefix, None, MAX_SLOTS) {
+        for (key, position) in state.scan(&prefix, None, MAX_SLOTS) {
             let slot = key[prefix.len()..].try_into().expect("the key ends with a slot");
             let slot = u16::from_be_bytes(slot);
             let period = later(first, slot);
-            let single = super::submit_reading::leaf_in_force(
-                context.rules,
-                state,
-                entry.usage_point,
-                period,
-            )?;
+            let position = codec::decode(&position).expect("a slot reading is a position");
+            let single = leaf_at(state, position);
             let sealed = primitives::reading::reading_leaf(
                 &primitives::reading::salt(&entry.day.seed, u32::from(slot)),
                 entry.usage_point,
                 period,
                 &entry.day.readings[usize::from(slot)],
             );
-            if single != Some(sealed) {
+            if single != sealed {
                 return Err(Rejection::SealDisagreesWithReading { slot: u64::from(slot) });
             }
             state.delete(&key);

@@ -7,7 +7,7 @@ use primitives::hash::Hash;
 use primitives::identifier::UsagePointId;
 use primitives::reading::{ReadingPayload, reading_leaf};
 
-use super::{require_ended, require_reporter, require_within_limit};
+use super::{SealedBy, require_ended, require_measured, require_reporter, require_within_limit};
 use crate::event::Event;
 use crate::execute::Context;
 use crate::genesis::Rules;
@@ -16,6 +16,10 @@ use crate::rejection::{Malformed, Rejection};
 use crate::state::{Position, State};
 use crate::state_key;
 use crate::transaction::{Body, Transaction, Who};
+
+/// A single reading that comes more periods than this after the end of its own is flagged: meters
+/// send what they measured within the hour, or after an outage; two days tell of a clock that drifts.
+pub const LATE_AFTER_PERIODS: u32 = 192;
 
 /// The commitment to what one usage point drew and injected in one settlement period.
 ///
@@ -45,6 +49,7 @@ impl Transaction for SubmitReading {
         let usage_point = state.usage_point(self.usage_point)?;
         require_reporter(context, self.usage_point, &usage_point)?;
         require_ended(context, self.period)?;
+        require_measured(context, state, self.period)?;
         let payload: ReadingPayload = codec::decode(context.payload).expect("checked before");
         require_within_limit(context.rules, &usage_point, self.period, &payload.reading)?;
         match leaf_in_force(context.rules, state, self.usage_point, self.period)? {
@@ -61,6 +66,12 @@ impl Transaction for SubmitReading {
         let key = state_key::slot_reading(&self.usage_point, day, slot);
         state.write(key, &context.position);
         state.emit(Event::ReadingSubmitted { usage_point: self.usage_point, period: self.period });
+        // `require_ended` saw that the period lies before the running one.
+        let late_periods = context.period.get() - self.period.get() - 1;
+        if late_periods > LATE_AFTER_PERIODS {
+            let (usage_point, period) = (self.usage_point, self.period);
+            state.emit(Event::ReadingLate { usage_point, period, late_periods });
+        }
         Ok(())
     }
 }
@@ -102,6 +113,11 @@ pub(super) fn leaf_in_force(
     if let Some(seal) = metered_day.seal {
         if let Some(correction) = metered_day.corrections.iter().find(|c| c.slot == slot) {
             return Ok(Some(leaf_at(state, correction.position)));
+        }
+        let key = state_key::slot_reading(&usage_point, day, slot);
+        // An estimate keeps single readings, with salts of its own.
+        if let (SealedBy::Estimate { .. }, Some(position)) = (seal.by, state.read(&key)) {
+            return Ok(Some(leaf_at(state, position)));
         }
         let sealed = super::day_readings::sealed_payload(state, seal.position, seal.by)?;
         let salt = primitives::reading::salt(&sealed.seed, u32::from(slot));

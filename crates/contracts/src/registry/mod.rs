@@ -25,6 +25,7 @@ mod authorize_gateway;
 mod close_party;
 mod grant_role;
 mod install_meter;
+mod meter;
 mod recover_key;
 mod register_party;
 mod register_station;
@@ -41,6 +42,7 @@ pub use authorize_gateway::AuthorizeGateway;
 pub use close_party::CloseParty;
 pub use grant_role::GrantRole;
 pub use install_meter::InstallMeter;
+pub use meter::InstalledMeter;
 pub use recover_key::RecoverKey;
 pub use register_party::RegisterParty;
 pub use register_station::RegisterStation;
@@ -196,8 +198,6 @@ pub struct UsagePoint {
     pub gateway: Option<PartyId>,
     /// The address of its meter's key.
     pub meter: Option<KeyAddress>,
-    /// The last seal sequence its meter used.
-    pub seal_sequence: u32,
 }
 
 impl dyn State + '_ {

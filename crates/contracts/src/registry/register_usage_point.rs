@@ -89,7 +89,6 @@ impl Transaction for RegisterUsagePoint {
                 connection_limit: self.connection_limit,
                 gateway: None,
                 meter: None,
-                seal_sequence: 0,
             },
         );
         state.emit(Event::UsagePointRegistered { usage_point: id });

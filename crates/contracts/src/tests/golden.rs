@@ -5,8 +5,11 @@
 
 use std::fmt::Write as _;
 
+use primitives::calendar::SettlementPeriod;
 use primitives::codec::{decode, encode};
-use primitives::identifier::{BillId, KeyAddress, PartyId, StationId, TariffId, UsagePointId};
+use primitives::identifier::{
+    BillId, KeyAddress, PartyId, StationId, TariffId, TransactionId, UsagePointId,
+};
 
 use super::kit::golden::{compare, hex};
 use super::kit::{Network, by, flat, full};
@@ -115,11 +118,16 @@ fn golden_keys() {
         ("usage_points", state_key::usage_points()),
         ("station_member", state_key::station_member(&station, &point)),
         ("station_members", state_key::station_members(&station)),
+        ("installed_meter", state_key::installed_meter(&point)),
+        ("register_mark", state_key::register_mark(&point, SettlementPeriod::new(1_943_018))),
+        ("register_marks", state_key::register_marks(&point)),
         ("slot_reading", state_key::slot_reading(&point, day, 95)),
         ("slot_readings", state_key::slot_readings(&point, day)),
         ("metered_day", state_key::metered_day(&point, day)),
         ("metered_day before 1970", state_key::metered_day(&point, before_1970)),
         ("metered_days", state_key::metered_days(&point)),
+        ("standard_profile", state_key::standard_profile(&TransactionId::new([8; 32]))),
+        ("standard_profiles", state_key::standard_profiles()),
         ("frequency_day", state_key::frequency_day(day)),
         ("frequency_days", state_key::frequency_days()),
         ("tariff", state_key::tariff(&tariff)),
@@ -201,6 +209,8 @@ fn golden_values_of_the_state() {
     network.accept(&network.pay(&home, 1_000_000));
     let open = network.homes[2].clone();
     network.accept(&network.submit(&open, network.period(day, 0), super::kit::reading(1, 2)));
+    let north = network.north.key.clone();
+    network.accept(&by(&[&north], super::sample::standard_profile()));
     let keeper = network.clock_keeper.clone();
     let to = network.time.plus_milliseconds(1).unwrap();
     network.accept(&by(&[&keeper], crate::governance::AdvanceClock { to }));

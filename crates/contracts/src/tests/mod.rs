@@ -6,6 +6,7 @@ mod conservation;
 mod golden;
 pub mod kit;
 mod published;
+mod registers;
 mod sample;
 mod stranger;
 

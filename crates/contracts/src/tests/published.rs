@@ -7,7 +7,7 @@ use primitives::calendar::BillingPeriod;
 use primitives::codec::decode;
 use primitives::identifier::UsagePointId;
 use primitives::reading::{DayPayload, ReadingPayload};
-use primitives::units::Watts;
+use primitives::units::{WattHours, Watts};
 
 use super::kit::{
     Network, WRONG_ENCODING, WRONG_FIELD, breaks, by, curve, emits, flat, hertz, reading,
@@ -186,14 +186,21 @@ fn eb_what_cannot_be_read_does_not_pass() {
 
 #[test]
 fn eb_a_day_that_does_not_add_up_does_not_pass() {
-    let network = Network::new();
+    let mut network = Network::new();
     let day = network.day(0);
     let draft = network.seal(&network.homes[0], day, &network.even_day(day, reading(5, 5)));
     let Body::SealDay(seal) = &draft.body else { unreachable!("a seal") };
     let payload: DayPayload = decode(&draft.payload).unwrap();
     assert_eq!(payload.readings.len(), 96);
-    let grown = SealDay { last: seal.first, ..seal.clone() };
+    let mut grown = seal.clone();
+    grown.last.import = grown.last.import.checked_add(WattHours::new(1)).unwrap();
     assert!(Body::from(grown).check(&draft.payload, &network.rules).is_err());
+    let shrunk = SealDay { last: seal.first, ..seal.clone() };
+    let (meter, register) = (network.homes[0].meter.clone(), 0);
+    let shrunk = by(&[&meter], shrunk).carrying(&payload);
+    let disagree = Rejection::RegistersDisagree { register, moved_wh: 0, readings_wh: 480 };
+    network.end_day(day);
+    network.check(&[(shrunk, breaks(disagree))]);
 }
 
 // BX.

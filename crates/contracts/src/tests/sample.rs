@@ -5,7 +5,9 @@
 
 use primitives::calendar::{BillingPeriod, SettlementPeriod};
 use primitives::hash::Hash;
-use primitives::identifier::{BillId, KeyAddress, PartyId, StationId, TariffId, UsagePointId};
+use primitives::identifier::{
+    BillId, KeyAddress, PartyId, StationId, TariffId, TransactionId, UsagePointId,
+};
 use primitives::units::{BasisPoints, MicroCurrency, MilliMicro, Timestamp, WattHours, Watts};
 
 use super::kit::{Draft, Home, Network, by, curve, flat, hertz, key, reading};
@@ -16,7 +18,7 @@ use crate::billing::{
     IssueStatement, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge, bill_id,
 };
 use crate::governance::AdvanceClock;
-use crate::metering::{CorrectFrequency, DeleteFrequency};
+use crate::metering::{CorrectFrequency, DeleteFrequency, PublishStandardProfile};
 use crate::registry::*;
 use crate::tariff::{AmendTariff, AssignTariff, AssignmentTarget, PublishTariff};
 
@@ -103,7 +105,9 @@ pub fn draft(name: &str, network: &mut Network) -> Draft {
             },
         ),
         "InstallMeter" => {
-            by(&[&north, &fresh], InstallMeter { usage_point: home.point, meter: fresh.public() })
+            let former = network.shown_before(&home, network.day(1));
+            let body = network.installation(home.point, &fresh);
+            by(&[&north, &fresh], InstallMeter { former_last: Some(former), ..body })
         }
         "AuthorizeGateway" => by(
             &[&north],
@@ -119,6 +123,11 @@ pub fn draft(name: &str, network: &mut Network) -> Draft {
             let values = network.even_day(day, reading(100, 0));
             network.gateway_batch(&network.aggregator, day, &[(&open_home, values)])
         }
+        "EstimateDay" => {
+            let profile = network.accept(&by(&[&north], standard_profile())).id;
+            network.estimate(&open_home, day, Some(profile))
+        }
+        "PublishStandardProfile" => by(&[&north], standard_profile()),
         "PublishFrequency" => {
             network.end_day(network.day(1));
             network.publish(network.period(network.day(1), 0), &[49_990, 50_010])
@@ -244,6 +253,17 @@ fn fine_rules() -> FineRules {
     }
 }
 
+/// A household that draws most in the evening and sells at noon.
+pub fn standard_profile() -> PublishStandardProfile {
+    let import = |slot: u32| if slot < 68 { 40 + slot / 4 } else { 200 };
+    let export = |slot: u32| if (40..56).contains(&slot) { 90 } else { 0 };
+    PublishStandardProfile {
+        name: "household with panels".parse().unwrap(),
+        import_wh: (0..96).map(import).collect::<Vec<_>>().try_into().unwrap(),
+        export_wh: (0..96).map(export).collect::<Vec<_>>().try_into().unwrap(),
+    }
+}
+
 fn charge(home: &Home, first_period: SettlementPeriod) -> ChargeSlots {
     ChargeSlots { target: ChargeTarget::UsagePoint(home.point), first_period, count: 2 }
 }
@@ -273,7 +293,7 @@ pub fn event(name: &str) -> Event {
         "KeyRevoked" => Event::KeyRevoked { key },
         "StationRegistered" => Event::StationRegistered { station },
         "UsagePointRegistered" => Event::UsagePointRegistered { usage_point },
-        "MeterInstalled" => Event::MeterInstalled { usage_point, meter: key },
+        "MeterInstalled" => Event::MeterInstalled { usage_point, meter: key, from_period: period },
         "GatewayAuthorized" => Event::GatewayAuthorized { usage_point, gateway: Some(party) },
         "ReadingSubmitted" => Event::ReadingSubmitted { usage_point, period },
         "DaySealed" => Event::DaySealed { usage_point, day, day_root: root, revision: 1 },
@@ -355,6 +375,19 @@ pub fn event(name: &str) -> Event {
             revision: 1,
             total: micro(7),
             statement_hash: root,
+        },
+        "ReadingLate" => Event::ReadingLate { usage_point, period, late_periods: 193 },
+        "DayEstimated" => Event::DayEstimated {
+            usage_point,
+            day,
+            interpolated: 8,
+            same_weekday: 36,
+            standard_profile: 4,
+            unmoved: 1,
+        },
+        "StandardProfilePublished" => Event::StandardProfilePublished {
+            publisher: party,
+            profile: TransactionId::new([9; 32]),
         },
         "ClockAdvanced" => Event::ClockAdvanced { to: Timestamp::new(1_748_716_200_000) },
         other => panic!("{other} has no sample: add one here"),

@@ -9,7 +9,7 @@ use super::kit::{
 };
 use super::sample::{draft, stage};
 use crate::Rejection;
-use crate::registry::{AddKey, CloseParty, InstallMeter, RevokeKey, Role};
+use crate::registry::{AddKey, CloseParty, RevokeKey, Role};
 use crate::state_key;
 use crate::transaction::{Entry, TABLE, Who};
 
@@ -41,6 +41,8 @@ const WRONG_INDIVIDUAL: &[(&str, &str)] = &[
     ("CorrectFrequency", "acted"),
     ("DeleteFrequency", "acted"),
     ("SealFrequencyDay", "acted"),
+    ("EstimateDay", "NotTheBiller"),
+    ("PublishStandardProfile", "acted"),
     ("PublishTariff", "NotThePublisher"),
     ("AssignTariff", "NotThePublisher"),
     ("AmendTariff", "NotThePublisher"),
@@ -176,7 +178,7 @@ fn a_distributor_does_nothing_at_the_boundary_of_its_own_station() {
     let boundary = network.boundary.clone();
     let north = network.north.clone();
     let meter = key("its own meter");
-    let install = InstallMeter { usage_point: boundary.point, meter: meter.public() };
+    let install = network.installation(boundary.point, &meter);
     network.check(&[
         (by(&[&north.key, &meter], install), Expected::Breaks(Rejection::NotTheDistributor)),
         (network.bill(&[&boundary], day), Expected::Breaks(Rejection::NotTheBiller)),

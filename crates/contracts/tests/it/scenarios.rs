@@ -342,8 +342,12 @@ fn a_meter_that_was_offline_for_a_week_seals_its_days_late_and_a_swap_keeps_the_
         network.accept(&seal);
     }
     let meter = crate::kit::key("second meter");
-    let install =
-        contracts::registry::InstallMeter { usage_point: home.point, meter: meter.public() };
+    let swap = network.day(4);
+    let install = contracts::registry::InstallMeter {
+        from_period: network.period(swap, 0),
+        former_last: Some(network.shown_before(&home, swap)),
+        ..network.installation(home.point, &meter)
+    };
     network.accept(&by(&[&network.north.key, &meter], install));
     let swapped = Home { meter, ..home.clone() };
     for number in 4..8 {

@@ -115,8 +115,9 @@ fn a_month_is_imported_billed_exported_printed_and_proven() {
     for (from, to) in [("meter-1", "M01"), ("meter-2", "M02")] {
         std::fs::copy(network.key(from), network.key(to)).unwrap();
     }
-    let readings =
-        ["import", "readings", &import, "--export", &export, "--keys", keys.to_str().unwrap()];
+    let reader = network.key("grid-operator");
+    let keys = ["--keys", keys.to_str().unwrap(), "--reader-key", &reader];
+    let readings = [&["import", "readings", &import, "--export", &export], &keys[..]].concat();
     let dry = network.json(&[&readings[..], &["--dry-run"]].concat());
     assert_eq!((&dry["days"], &dry["incomplete_days"]), (&58.into(), &0.into()));
 

@@ -1,6 +1,7 @@
 //! The day before: everybody is registered, tariffs are published, first tokens bought.
 
 use contracts::account::{BuyTokens, SetBackingLimit};
+use contracts::metering::Registers;
 use contracts::registry::{
     AppointRegulator, InstallMeter, RegisterParty, RegisterStation, RegisterUsagePoint, Role,
     UsagePointKind,
@@ -14,7 +15,7 @@ use primitives::envelope::Submission;
 use primitives::identifier::{PartyId, StationId, TariffId, UsagePointId};
 use primitives::reading::Reading;
 use primitives::rounding::div_half_away;
-use primitives::units::{MicroCurrency, MicroPerKilowattHour, Watts};
+use primitives::units::{MicroCurrency, MicroPerKilowattHour, WattHours, Watts};
 
 use super::DayError;
 use super::network::{Actor, Home, MeteredPoint, Network, Station};
@@ -343,7 +344,14 @@ fn install_meter(
     biller: &mut client::transaction_builder::Signer,
     point: &MeteredPoint,
 ) -> Result<Submission, DayError> {
-    let installation = InstallMeter { usage_point: point.usage_point, meter: point.meter.public() };
+    let installation = InstallMeter {
+        usage_point: point.usage_point,
+        meter: point.meter.public(),
+        from_period: stage.plan.periods().first,
+        first: Registers::ZERO,
+        register_limit: WattHours::ZERO,
+        former_last: None,
+    };
     stage.sign(biller, installation, &[point.meter.key()])
 }
 

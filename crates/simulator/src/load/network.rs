@@ -4,6 +4,7 @@ use client::connection::{Connection, SubmitStatus};
 use client::transaction_builder::Signer;
 use contracts::account::{BuyTokens, SetBackingLimit};
 use contracts::governance::AdvanceClock;
+use contracts::metering::Registers;
 use contracts::registry::{
     AppointRegulator, InstallMeter, RegisterParty, RegisterStation, RegisterUsagePoint, Role,
     UsagePointKind,
@@ -17,7 +18,9 @@ use primitives::codec::{Bounded, Text};
 use primitives::envelope::Submission;
 use primitives::identifier::{PartyId, StationId, TariffId, TransactionId, UsagePointId};
 use primitives::key::SigningKey;
-use primitives::units::{MicroCurrency, MicroPerKilowattHour, Sequence, Timestamp, Watts};
+use primitives::units::{
+    MicroCurrency, MicroPerKilowattHour, Sequence, Timestamp, WattHours, Watts,
+};
 
 use super::LoadError;
 use crate::demo_keys::{DemoKeys, DemoRole};
@@ -267,6 +270,7 @@ fn register_points(
 ) -> Result<Vec<Point>, LoadError> {
     let mut points = Vec::new();
     let all: Vec<u32> = (0..homes).collect();
+    let from_period = founder.rules.period_at(founder.rules.genesis().time);
     for chunk in all.chunks(1_000) {
         let mut submissions = Vec::new();
         for index in chunk {
@@ -284,7 +288,14 @@ fn register_points(
         for (index, id) in chunk.iter().zip(&ids) {
             let meter = founder.signer(DemoRole::Meter, *index);
             let usage_point = UsagePointId::from_transaction(id);
-            let body = InstallMeter { usage_point, meter: meter.public() };
+            let body = InstallMeter {
+                usage_point,
+                meter: meter.public(),
+                from_period,
+                first: Registers::ZERO,
+                register_limit: WattHours::ZERO,
+                former_last: None,
+            };
             installs.push(founder.sign(distributor, body, &[meter.key()])?);
             points.push(Point {
                 usage_point,

@@ -55,6 +55,8 @@ pub fn seals(network: &mut Network, day: LocalDay) -> Result<Vec<Submission>, Lo
             day,
             seal_sequence: point.seals,
             first: registers_before(point, &readings),
+            register_limit: WattHours::ZERO,
+            former_slots: 0,
             readings: &readings,
             seed: derived_seed(&point.secret, point.usage_point, day),
             corrects: &[],

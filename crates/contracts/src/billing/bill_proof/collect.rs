@@ -145,6 +145,9 @@ impl Source<'_> {
         let transaction = self.transaction(sources.seal);
         let (seal, sealed) = match sources.by {
             SealedBy::Meter => (DaySeal::Meter(transaction), self.payload(sources.seal)?),
+            SealedBy::Estimate { .. } => {
+                (DaySeal::Estimate(transaction), self.payload(sources.seal)?)
+            }
             SealedBy::Gateway { entry } => {
                 let batch: GatewayBatch = self.payload(sources.seal)?;
                 let path = batch.tree(self.rules, day).path(u64::from(entry));

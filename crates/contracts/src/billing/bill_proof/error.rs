@@ -18,6 +18,8 @@ pub enum Signed {
     MeterSeal,
     /// A gateway's seal of a day.
     GatewaySeal,
+    /// The estimate of a day.
+    Estimate,
     /// The correction of a reading.
     ReadingCorrection,
     /// The grid operator's seal of a day's frequencies.
@@ -31,6 +33,7 @@ impl std::fmt::Display for Signed {
         formatter.write_str(match self {
             Self::MeterSeal => "the meter's seal",
             Self::GatewaySeal => "the gateway's seal",
+            Self::Estimate => "the estimate",
             Self::ReadingCorrection => "a correction of the readings",
             Self::FrequencySeal => "the seal of the frequencies",
             Self::FrequencyCorrection => "a correction of the frequencies",
@@ -114,7 +117,7 @@ pub enum BillProofError {
     DayRoot {
         /// The day.
         day: LocalDay,
-        /// `meter` or `gateway`.
+        /// `meter`, `gateway` or `biller's estimate`.
         sealed_by: &'static str,
     },
     /// A seed is given that no reading needs.

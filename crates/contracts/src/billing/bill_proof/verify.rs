@@ -97,6 +97,7 @@ fn signed_transactions<'a>(proof: &'a BillProof, days: &[LocalDay]) -> Vec<Label
         let what = match sealed.seal {
             DaySeal::Meter(_) => Signed::MeterSeal,
             DaySeal::Gateway { .. } => Signed::GatewaySeal,
+            DaySeal::Estimate(_) => Signed::Estimate,
         };
         all.push((what, *day, sealed.seal.transaction()));
         let patches = sealed.patches.iter();
@@ -258,6 +259,18 @@ fn verify_seal(
             }
             if body.day_root != *day_root {
                 return Err(BillProofError::DayRoot { day, sealed_by: "meter" });
+            }
+        }
+        DaySeal::Estimate(transaction) => {
+            let what = Signed::Estimate;
+            let Body::EstimateDay(body) = body_of(transaction, what, day)? else {
+                return Err(BillProofError::OtherKind { what, day });
+            };
+            if body.usage_point != usage_point || body.day != day {
+                return Err(BillProofError::OtherSubject { what, day });
+            }
+            if body.day_root != *day_root {
+                return Err(BillProofError::DayRoot { day, sealed_by: "biller's estimate" });
             }
         }
         DaySeal::Gateway { transaction, path } => {

@@ -3,9 +3,11 @@
 use contracts::account::{Account, AccountKind, BuyTokens, SetBackingLimit};
 use contracts::billing::{IssueBill, PayBill};
 use contracts::execute::Ordered;
+use contracts::metering::estimation::{EstimationInputs, estimate};
 use contracts::metering::{
-    CorrectReading, GatewayBatch, GatewayEntry, MAX_SLOTS, PublishFrequency, Registers, SealDay,
-    SealFrequencyDay, SealGatewayBatch, SubmitReading, frequency_root,
+    CorrectReading, EstimateDay, GatewayBatch, GatewayEntry, MAX_SLOTS, PublishFrequency,
+    RegisterMark, Registers, SealDay, SealFrequencyDay, SealGatewayBatch, SubmitReading,
+    frequency_root,
 };
 use contracts::registry::{
     AppointRegulator, AuthorizeGateway, InstallMeter, RegisterParty, RegisterStation,
@@ -15,13 +17,15 @@ use contracts::tariff::{
     AssignTariff, AssignmentTarget, ExportRule, FrequencyCurve, PriceRule, PublishTariff,
     TariffTerms,
 };
-use contracts::{Body, Event, Genesis, Overlay, Position, Rules, State, execute_transaction};
+use contracts::{
+    Body, Event, Genesis, Overlay, Position, Rules, State, execute_transaction, state_key,
+};
 use primitives::calendar::{BillingPeriod, DayPeriods, LocalDay, SettlementPeriod};
 use primitives::codec::{self, Bounded};
 use primitives::envelope::{ENVELOPE_VERSION, Envelope, SignedTransaction};
 use primitives::hash::Hash;
 use primitives::header::next_state_root;
-use primitives::identifier::{BillId, PartyId, StationId, TariffId, UsagePointId};
+use primitives::identifier::{BillId, PartyId, StationId, TariffId, TransactionId, UsagePointId};
 use primitives::key::SigningKey;
 use primitives::reading::{DayPayload, DaySeed, Quality, Reading, ReadingPayload, salt};
 use primitives::units::{
@@ -283,9 +287,21 @@ impl Network {
         let outcome = self.accept(&by(&[&biller.key], body));
         let usage_point = UsagePointId::from_transaction(&outcome.id);
         let meter = key(&format!("meter of {name}"));
-        let body = InstallMeter { usage_point, meter: meter.public() };
+        let body = self.installation(usage_point, &meter);
         self.accept(&by(&[&biller.key, &meter], body));
         Home { point: usage_point, customer: customer.clone(), meter }
+    }
+
+    /// The first meter of a usage point: it counts from zero and measures from the next period on.
+    pub fn installation(&self, usage_point: UsagePointId, meter: &SigningKey) -> InstallMeter {
+        InstallMeter {
+            usage_point,
+            meter: meter.public(),
+            from_period: self.next(),
+            first: Registers::ZERO,
+            register_limit: WattHours::ZERO,
+            former_last: None,
+        }
     }
 
     pub fn suspend(&mut self, party: PartyId) {
@@ -349,17 +365,28 @@ impl Network {
         let sum = |value: fn(&Reading) -> WattHours| {
             WattHours::sum(payload.readings.iter().map(value)).expect("a day's energy")
         };
-        let point = self.state().usage_point(home.point).expect("a registered usage point");
+        let meter = self.state().installed_meter(home.point);
+        let first = self.shown_before(home, day);
+        let moved = Registers { import: sum(|r| r.import_wh), export: sum(|r| r.export_wh) };
         let body = SealDay {
             usage_point: home.point,
             day,
-            sequence: point.seal_sequence + 1,
-            first: Registers { import: WattHours::ZERO, export: WattHours::ZERO },
-            last: Registers { import: sum(|r| r.import_wh), export: sum(|r| r.export_wh) },
+            sequence: meter.map_or(0, |meter| meter.seal_sequence) + 1,
+            first,
+            last: first.advanced(moved, WattHours::ZERO).expect("a register that a test fills"),
             day_root: payload.root(home.point, self.periods(day).first),
             corrects: Bounded::default(),
         };
         by(&[&home.meter], body).carrying(payload)
+    }
+
+    /// What the home's meter showed at the last mark up to the beginning of `day`.
+    pub fn shown_before(&self, home: &Home, day: LocalDay) -> Registers {
+        let end = state_key::register_mark(&home.point, self.period(day, 1));
+        let marks = self.state().scan(&state_key::register_marks(&home.point), None, 10_000);
+        let mark = marks.into_iter().take_while(|(key, _)| *key < end).last();
+        let decode = |bytes: &[u8]| codec::decode::<RegisterMark>(bytes).expect("a mark");
+        mark.map_or(Registers::ZERO, |(_, value)| decode(&value).registers)
     }
 
     /// One slot's value, with the salt that the day's seal will use.
@@ -399,6 +426,35 @@ impl Network {
         let root = batch.tree(&self.rules, day).root();
         let body = SealGatewayBatch { day, entries: homes.len() as u16, root };
         by(&[&gateway.key], body).carrying(&batch)
+    }
+
+    /// The northern distributor's estimate of a day, by the ledger's rule; where the rule needs a
+    /// profile that is not named, zeros.
+    pub fn estimate(&self, home: &Home, day: LocalDay, profile: Option<TransactionId>) -> Draft {
+        self.estimate_as(home, day, profile, |_| {})
+    }
+
+    /// The same with other values.
+    pub fn estimate_as(
+        &self,
+        home: &Home,
+        day: LocalDay,
+        profile: Option<TransactionId>,
+        edit: impl FnOnce(&mut Vec<Reading>),
+    ) -> Draft {
+        let weights = profile.and_then(|id| self.state().standard_profile(&id));
+        let point = (home.point, day);
+        let inputs = EstimationInputs::load(&self.rules, self.state(), point, weights.as_ref());
+        let zeros = || vec![reading(0, 0); usize::from(self.periods(day).count)];
+        let mut readings = inputs
+            .ok()
+            .and_then(|inputs| estimate(&inputs).ok())
+            .map_or_else(zeros, |estimate| estimate.readings);
+        edit(&mut readings);
+        let values = self.payload(readings);
+        let day_root = values.root(home.point, self.periods(day).first);
+        let body = EstimateDay { usage_point: home.point, day, profile, day_root };
+        by(&[&self.north.key], body).carrying(&values)
     }
 
     pub fn publish(&self, first_period: SettlementPeriod, millihertz: &[u32]) -> Draft {

@@ -7,13 +7,14 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use client::connection::Connection;
 use client::transaction_builder::{Signer, new_key};
+use contracts::metering::Registers;
 use contracts::registry::{InstallMeter, RegisterParty, RegisterUsagePoint, Role, UsagePointKind};
 use contracts::{Body, Rules};
 use primitives::codec::Text;
 use primitives::envelope::Submission;
 use primitives::identifier::{PartyId, StationId, UsagePointId};
 use primitives::key::SigningKey;
-use primitives::units::Watts;
+use primitives::units::{WattHours, Watts};
 use serde_json::{Value, json};
 
 use super::delivery::{Delivery, Item};
@@ -348,7 +349,15 @@ impl<'a> Office<'a> {
             }
             Act::Meter => {
                 let Some(usage_point) = joining.usage_point else { return Ok(None) };
-                let body = InstallMeter { usage_point, meter: meter_key.public() };
+                // From the ledger's first period on, so that files of the past can be imported.
+                let body = InstallMeter {
+                    usage_point,
+                    meter: meter_key.public(),
+                    from_period: self.rules.period_at(self.rules.genesis().time),
+                    first: Registers::ZERO,
+                    register_limit: WattHours::ZERO,
+                    former_last: None,
+                };
                 (&mut self.distributor, body.into(), vec![meter_key])
             }
         };

@@ -58,13 +58,17 @@ pub struct Readings {
     /// A day with missing slots: `skip` refuses it, `single` sends the slots that are there one by one.
     #[arg(long, value_name = "HOW", value_enum, default_value = "skip")]
     incomplete: Incomplete,
-    /// The import register of every meter before its first day in the file, in Wh. Without it the last
-    /// seal of the day before tells, and a meter without one begins at 0.
+    /// The import register of every meter before its first day in the file, in Wh. Without it the node
+    /// tells what the meter showed last before that day, with the rights of --reader-key.
     #[arg(long, value_name = "WH", conflicts_with = "gateway_key")]
     first_import_wh: Option<u64>,
     /// The same for the export register.
     #[arg(long, value_name = "WH", requires = "first_import_wh")]
     first_export_wh: Option<u64>,
+    /// A key of who may see the meters' registers, to go on from them: the customer, the biller, the
+    /// grid operator. With --demo-seed it is the demonstration's grid operator.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["gateway_key", "first_import_wh"])]
+    reader_key: Option<PathBuf>,
     /// Read and count only; nothing is signed or sent.
     #[arg(long)]
     dry_run: bool,
@@ -164,6 +168,16 @@ impl Readings {
         OwnKey { key: None, passphrase_file: self.passphrase_file.clone() }.open_file(file)
     }
 
+    /// Lets the node show the registers from which the meters go on.
+    fn log_in(&self, node: &Connection) -> Result<(), Ended> {
+        let key = match (&self.reader_key, self.signers.demo_seed) {
+            (Some(file), _) => self.key(file)?,
+            (None, Some(seed)) => DemoKeys::new(seed).key(DemoRole::GridOperator, 0),
+            (None, None) => return Ok(()),
+        };
+        node.log_in(key).map(drop).map_err(ended)
+    }
+
     /// The key of a meter; what stands against it in words.
     fn meter_key(
         &self,
@@ -196,6 +210,7 @@ impl Readings {
         intervals: &Intervals,
         days: Vec<SlotDay>,
     ) -> Result<(), Ended> {
+        self.log_in(node)?;
         let mut of_meter: BTreeMap<String, Vec<SlotDay>> = BTreeMap::new();
         for day in days {
             of_meter.entry(day.label.clone()).or_default().push(day);
@@ -243,18 +258,24 @@ impl Readings {
         let sequence = field_u64(&document, "next_sequence").unwrap_or(1);
         let document = node.get_json(&format!("/v1/usage-points/{usage_point}")).map_err(ended)?;
         let seals = field_u64(&document, "seal_sequence").and_then(|it| u32::try_from(it).ok());
+        let limit =
+            field_u64(&document, "register_limit_wh").map_or(WattHours::ZERO, WattHours::new);
         let registers = match self.first_import_wh {
             Some(import) => Registers {
                 import: WattHours::new(import),
                 export: WattHours::new(self.first_export_wh.unwrap_or(0)),
             },
-            None => registers_before(node, usage_point, first_day)?,
+            None => match registers_before(node, usage_point, first_day)? {
+                Ok(registers) => registers,
+                Err(reason) => return Ok(Err(reason)),
+            },
         };
         Ok(Ok(Meter {
             signer: Signer::new(key, rules.ledger_id(), Sequence::new(sequence)),
             usage_point,
             seals: seals.unwrap_or(0),
             registers,
+            register_limit: limit,
         }))
     }
 
@@ -350,6 +371,8 @@ struct Meter {
     seals: u32,
     /// Before the next day.
     registers: Registers,
+    /// Where they start again; 0 = never.
+    register_limit: WattHours,
 }
 
 impl Meter {
@@ -387,6 +410,8 @@ impl Meter {
             day: day.day,
             seal_sequence: self.seals,
             first,
+            register_limit: self.register_limit,
+            former_slots: 0,
             readings: &readings,
             seed,
             corrects: &[],
@@ -419,13 +444,11 @@ impl Meter {
 
     /// The registers after these readings.
     fn after(&self, readings: &[Reading]) -> Result<Registers, Ended> {
-        let sum = |energy: fn(&Reading) -> WattHours, first: WattHours| {
-            WattHours::sum(readings.iter().map(energy)).and_then(|sum| first.checked_add(sum))
+        let sum = |energy: fn(&Reading) -> WattHours| {
+            WattHours::sum(readings.iter().map(energy)).end_with(Exit::Usage)
         };
-        Ok(Registers {
-            import: sum(|it| it.import_wh, self.registers.import).end_with(Exit::Usage)?,
-            export: sum(|it| it.export_wh, self.registers.export).end_with(Exit::Usage)?,
-        })
+        let moved = Registers { import: sum(|it| it.import_wh)?, export: sum(|it| it.export_wh)? };
+        self.registers.advanced(moved, self.register_limit).end_with(Exit::Usage)
     }
 }
 
@@ -458,24 +481,23 @@ fn root_of(
     day_root(&seed, usage_point, rules.calendar().periods_of(day).first, readings)
 }
 
-/// The registers at the end of the day before, when the meter sealed it and the node shows the seal.
+/// What the meter showed last before a day, if the reader may know it.
 fn registers_before(
     node: &Connection,
     usage_point: UsagePointId,
     day: LocalDay,
-) -> Result<Registers, Ended> {
-    let zero = Registers { import: WattHours::ZERO, export: WattHours::ZERO };
-    let Ok(before) = day.offset(-1) else { return Ok(zero) };
-    let path = format!("/v1/usage-points/{usage_point}/readings?day={before}");
+) -> Result<Result<Registers, String>, Ended> {
+    let path = format!("/v1/usage-points/{usage_point}/registers?day={day}");
     let document = node.get_json(&path).map_err(ended)?;
-    let Some(seal) = document["seal"]["transaction_id"].as_str() else { return Ok(zero) };
-    let document = node.get_json(&format!("/v1/transactions/{seal}")).map_err(ended)?;
-    let last = &document["body"]["last"];
-    let register = |name| field_u64(last, name).map(WattHours::new);
-    match (register("import_wh"), register("export_wh")) {
+    let register = |name| field_u64(&document, name).map(WattHours::new);
+    Ok(match (register("import_wh"), register("export_wh")) {
         (Some(import), Some(export)) => Ok(Registers { import, export }),
-        _ => Ok(zero),
-    }
+        _ if document["withheld"] == true => {
+            Err("its registers are not for this reader: give --reader-key or --first-import-wh"
+                .to_owned())
+        }
+        _ => Err("the meter was installed later".to_owned()),
+    })
 }
 
 /// What the file holds.

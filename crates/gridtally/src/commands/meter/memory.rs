@@ -45,6 +45,9 @@ pub struct Memory {
     pub seal_sequence: u32,
     /// The registers at the beginning of the open day, in Wh: import, export.
     pub registers: [u64; 2],
+    /// Where the registers start again, in Wh; 0 = never.
+    #[serde(default)]
+    pub register_limit_wh: u64,
     /// The newest slot that was taken.
     pub last_period: Option<u32>,
     /// The open day, as text.
@@ -66,6 +69,7 @@ impl Memory {
             next_sequence: 1,
             seal_sequence: 0,
             registers: [0, 0],
+            register_limit_wh: 0,
             last_period: None,
             day: None,
             slots: BTreeMap::new(),

@@ -72,6 +72,12 @@ pub struct Run {
     /// How fast known slots are replayed: so many times faster than time, or `max`.
     #[arg(long, value_name = "FACTOR", default_value = "max", value_parser = speed)]
     speed: Speed,
+    /// At the first use: what the import register shows before the first slot, in watt-hours.
+    #[arg(long, value_name = "WH", default_value_t = 0)]
+    first_import_wh: u64,
+    /// At the first use: what the export register shows, in watt-hours.
+    #[arg(long, value_name = "WH", default_value_t = 0)]
+    first_export_wh: u64,
     /// Send the seal of each whole day only, and no single readings.
     #[arg(long)]
     seals_only: bool,
@@ -210,7 +216,12 @@ impl Run {
         let known = Memory::read(&self.state)?;
         let mut memory = match known {
             Some(memory) => memory,
-            None => first_use(&node, &rules, &key.public().address().to_string())?,
+            None => {
+                let address = key.public().address().to_string();
+                let mut memory = first_use(&node, &rules, &address)?;
+                memory.registers = [self.first_import_wh, self.first_export_wh];
+                memory
+            }
         };
         let usage_point: UsagePointId = memory.usage_point.parse().end_with(Exit::Damaged)?;
         let other = |what: &str| {
@@ -369,6 +380,7 @@ fn first_use(node: &Connection, rules: &Rules, address: &str) -> Result<Memory, 
     let point = node.get_json(&format!("/v1/usage-points/{usage_point}")).map_err(ended)?;
     let seals = field_u64(&point, "seal_sequence").and_then(|it| it.try_into().ok());
     memory.seal_sequence = seals.unwrap_or(0);
+    memory.register_limit_wh = field_u64(&point, "register_limit_wh").unwrap_or(0);
     Ok(memory)
 }
 
@@ -436,13 +448,17 @@ impl Meter {
         let slots: Vec<Option<Reading>> =
             (0..periods.count).map(|slot| self.memory.reading(slot)).collect();
         let [import, export] = self.memory.registers.map(WattHours::new);
+        let first = Registers { import, export };
+        let register_limit = WattHours::new(self.memory.register_limit_wh);
         let whole: Option<Vec<Reading>> = slots.iter().copied().collect();
         if let Some(readings) = whole {
             let sealed = MeterDay {
                 usage_point: self.usage_point,
                 day,
                 seal_sequence: self.memory.seal_sequence + 1,
-                first: Registers { import, export },
+                first,
+                register_limit,
+                former_slots: 0,
                 readings: &readings,
                 seed: self.seed(day)?,
                 corrects: &[],
@@ -462,14 +478,12 @@ impl Meter {
                 }
             }
         }
-        let sum = |energy: fn(&Reading) -> u64| -> u64 {
-            slots.iter().flatten().map(energy).fold(0, u64::saturating_add)
+        let sum = |energy: fn(&Reading) -> WattHours| {
+            WattHours::sum(slots.iter().flatten().map(energy)).end_with(Exit::Failure)
         };
-        let [import, export] = self.memory.registers;
-        self.memory.registers = [
-            import.saturating_add(sum(|it| it.import_wh.get())),
-            export.saturating_add(sum(|it| it.export_wh.get())),
-        ];
+        let moved = Registers { import: sum(|it| it.import_wh)?, export: sum(|it| it.export_wh)? };
+        let now = first.advanced(moved, register_limit).end_with(Exit::Failure)?;
+        self.memory.registers = now.both();
         self.memory.slots.clear();
         self.memory.day = None;
         Ok(())

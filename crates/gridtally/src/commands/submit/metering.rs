@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
-use client::transaction_builder::{GatewayDay, MeterDay, new_salt, slot_salt};
+use client::estimation_json::estimation_inputs;
+use client::transaction_builder::{EstimatedDay, GatewayDay, MeterDay, new_salt, slot_salt};
 use contracts::Rules;
-use contracts::metering::{CorrectFrequency, DeleteFrequency, PublishFrequency, Registers};
+use contracts::metering::{
+    CorrectFrequency, DeleteFrequency, PublishFrequency, PublishStandardProfile, Registers,
+};
 use primitives::calendar::LocalDay;
+use primitives::codec::Text;
 use primitives::envelope::Submission;
-use primitives::identifier::UsagePointId;
+use primitives::identifier::{TransactionId, UsagePointId};
 use primitives::reading::{Quality, Reading};
 use primitives::units::{MilliHertz, WattHours};
 
@@ -35,7 +39,8 @@ pub enum Metering {
     ///
     /// Sent by the usage point's meter. The file has one row per slot of the day (92, 96 or 100 with
     /// slots of 15 minutes) and the columns import_wh, export_wh and, if wanted, quality (A actual,
-    /// E estimated, S substituted, F final).
+    /// E estimated, S substituted, F final). On the day of a swap the slots before it repeat what
+    /// stands on the ledger, and the first registers are those of the new meter's installation.
     #[command(after_help = "Example:\n  gridtally submit seal-day --usage-point ID \
         --day 2026-07-01 --file readings.csv --first-import-wh 120500 --first-export-wh 0 \
         --key meter.key")]
@@ -86,6 +91,21 @@ pub enum Metering {
     #[command(after_help = "Example:\n  gridtally submit seal-frequency-day --day 2026-07-01 \
         --key operator.key")]
     SealFrequencyDay(SealFrequencyDayFlags),
+    /// Fill the gaps of a usage point's day by the ledger's rule, and seal it.
+    ///
+    /// Sent by who bills the usage point: the distributor, at a boundary the grid operator. The node
+    /// tells what is known, the values are computed here, and the ledger compares them with its own.
+    /// The meter's own seal takes their place when it comes.
+    #[command(after_help = "Example:\n  gridtally submit estimate-day --usage-point ID \
+        --day 2026-07-01 --profile TRANSACTION_ID --key distributor.key")]
+    EstimateDay(EstimateDayFlags),
+    /// Publish how a typical customer's day runs, for estimates that have nothing better.
+    ///
+    /// Sent by a distributor or a grid operator. The file has one row per slot of an ordinary day and
+    /// the columns import_wh and, if wanted, export_wh. The profile is named by the transaction's id.
+    #[command(after_help = "Example:\n  gridtally submit publish-standard-profile \
+        --name household --file profile.csv --key distributor.key")]
+    PublishStandardProfile(PublishStandardProfileFlags),
 }
 
 /// A reading of one period.
@@ -126,6 +146,12 @@ pub struct SealDayFlags {
     /// The meter's export register at the beginning of the day, in watt-hours.
     #[arg(long, value_name = "WH")]
     first_export_wh: u64,
+    /// The value in watt-hours at which the registers start again, as the installation says; 0 = never.
+    #[arg(long, value_name = "WH", default_value_t = 0)]
+    register_limit_wh: u64,
+    /// On the day of its installation: how many slots of the day lie before it.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    former_slots: u16,
     /// The number of this seal, rising from 1; by default the next one, as the node counts.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     seal_sequence: Option<u32>,
@@ -141,6 +167,35 @@ pub struct SealGatewayBatchFlags {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = values::day)]
     day: LocalDay,
     /// The readings: columns usage_point, slot, import_wh, export_wh and, if wanted, quality.
+    #[arg(long, value_name = "FILE.csv")]
+    file: PathBuf,
+}
+
+/// See [`EstimateDay`](contracts::metering::EstimateDay).
+#[derive(Debug, Args)]
+pub struct EstimateDayFlags {
+    /// The usage point.
+    #[arg(long, value_name = "ID")]
+    usage_point: UsagePointId,
+    /// The local day in the grid's zone.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = values::day)]
+    day: LocalDay,
+    /// The standard profile for slots that nothing else tells: the id of its transaction.
+    #[arg(long, value_name = "ID")]
+    profile: Option<TransactionId>,
+    /// What is known about the day, as a node answered it; by default it is asked for now, with the
+    /// rights of the signing key.
+    #[arg(long, value_name = "FILE.json")]
+    inputs: Option<PathBuf>,
+}
+
+/// See [`PublishStandardProfile`].
+#[derive(Debug, Args)]
+pub struct PublishStandardProfileFlags {
+    /// What people call it, at most 64 bytes.
+    #[arg(long, value_name = "TEXT")]
+    name: Text<64>,
+    /// The profile: columns import_wh and, if wanted, export_wh; one row per slot of 24 hours.
     #[arg(long, value_name = "FILE.csv")]
     file: PathBuf,
 }
@@ -252,6 +307,8 @@ impl Metering {
                 };
                 signatory.seal(|signer, rules| signer.seal_frequency_day(rules, day, &frequencies))
             }
+            Self::EstimateDay(flags) => estimate_day(&flags, signatory),
+            Self::PublishStandardProfile(flags) => publish_standard_profile(flags, signatory),
         }
     }
 }
@@ -311,11 +368,58 @@ fn seal_day(flags: SealDayFlags, signatory: Signatory) -> Result<Submission, End
             import: WattHours::new(flags.first_import_wh),
             export: WattHours::new(flags.first_export_wh),
         },
+        register_limit: WattHours::new(flags.register_limit_wh),
+        former_slots: flags.former_slots,
         readings: &readings,
         seed: signatory.day_seed(flags.usage_point, flags.day),
         corrects: &corrects,
     };
     signatory.seal(|signer, rules| signer.seal_day(rules, &day))
+}
+
+fn estimate_day(flags: &EstimateDayFlags, signatory: Signatory) -> Result<Submission, Ended> {
+    let answer = match &flags.inputs {
+        Some(file) => std::fs::read(file)
+            .with_context(|| format!("failed to read {}", file.display()))
+            .end_with(Exit::Usage)?,
+        None => {
+            signatory.log_in()?;
+            let (usage_point, day) = (flags.usage_point, flags.day);
+            let profile = flags.profile.map(|id| format!("&profile={id}")).unwrap_or_default();
+            let path = format!("/v1/usage-points/{usage_point}/estimate?day={day}{profile}");
+            signatory.node().get(&path).map_err(ended)?
+        }
+    };
+    let inputs = estimation_inputs(&answer).end_with(Exit::Usage)?;
+    let estimated = EstimatedDay {
+        usage_point: flags.usage_point,
+        day: flags.day,
+        inputs: &inputs,
+        profile: flags.profile,
+        seed: signatory.day_seed(flags.usage_point, flags.day),
+    };
+    signatory.seal(|signer, rules| signer.estimate_day(rules, &estimated))
+}
+
+fn publish_standard_profile(
+    flags: PublishStandardProfileFlags,
+    signatory: Signatory,
+) -> Result<Submission, Ended> {
+    let columns = Columns { required: &["import_wh"], optional: &["export_wh"] };
+    let wanted = "wanted are whole watt-hours below 4,294,967,296, in digits";
+    let rows = csv_file::read(&flags.file, &columns, |row| {
+        let weight =
+            |column| row.read(column, |cell| cell.parse::<u32>().map_err(|_| wanted.into()));
+        let export = row.cell("export_wh").map(|_| weight("export_wh")).transpose()?;
+        Ok((weight("import_wh")?, export))
+    })?;
+    let export: Vec<u32> = rows.iter().filter_map(|(_, export)| *export).collect();
+    let import: Vec<u32> = rows.into_iter().map(|(import, _)| import).collect();
+    signatory.sign(PublishStandardProfile {
+        name: flags.name,
+        import_wh: bounded("--file", import)?,
+        export_wh: bounded("--file", export)?,
+    })
 }
 
 /// The number after the last seal that the node knows of.

@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
+use contracts::metering::Registers;
 use contracts::registry::{
     AddKey, AppointRegulator, AuthorizeGateway, CloseParty, GrantRole, InstallMeter, RecoverKey,
     RegisterParty, RegisterStation, RegisterUsagePoint, ReinstateParty, RemoveRegulator, RevokeKey,
@@ -10,10 +11,10 @@ use contracts::registry::{
 use primitives::codec::Text;
 use primitives::envelope::Submission;
 use primitives::identifier::{KeyAddress, PartyId, StationId, UsagePointId};
-use primitives::units::Watts;
+use primitives::units::{WattHours, Watts};
 
 use super::signing::Signatory;
-use super::values::{self, KeyOrFile};
+use super::values::{self, KeyOrFile, Moment};
 use super::{bounded, rising};
 use crate::exit::Ended;
 
@@ -108,8 +109,13 @@ pub enum Registry {
     ///
     /// Sent by who bills the usage point: the distributor, at a boundary the grid operator. The
     /// meter's key cosigns, by itself when it is given as a file; a former meter's key is revoked.
-    #[command(after_help = "Example:\n  gridtally submit install-meter --usage-point ID \
-        --meter-key meter.key --key distributor.key")]
+    /// What the former meter showed last and the new one showed first lets the registers go on.
+    #[command(after_help = "Examples:\n  gridtally submit install-meter --usage-point ID \
+        --meter-key meter.key --from-period 2026-07-01T00:00:00+05:30 --key distributor.key\n  \
+        gridtally submit install-meter --usage-point ID --meter-key new.key \
+        --from-period 2026-09-14T10:30:00+05:30 --first-import-wh 120 \
+        --register-limit-wh 1000000000 --former-import-wh 4810250 --former-export-wh 0 \
+        --key distributor.key")]
     InstallMeter(InstallMeterFlags),
     /// Let a gateway report for usage points, or end that.
     ///
@@ -265,6 +271,24 @@ pub struct InstallMeterFlags {
     /// The meter's key: ed25519:… or its key file.
     #[arg(long, value_name = "KEY|FILE")]
     meter_key: KeyOrFile,
+    /// The first period that it measures: its number, or the time at which it begins.
+    #[arg(long, value_name = "PERIOD|TIME")]
+    from_period: Moment,
+    /// What its import register shows then, in watt-hours.
+    #[arg(long, value_name = "WH", default_value_t = 0)]
+    first_import_wh: u64,
+    /// What its export register shows then, in watt-hours.
+    #[arg(long, value_name = "WH", default_value_t = 0)]
+    first_export_wh: u64,
+    /// The value in watt-hours at which its registers start again at zero; 0 = never.
+    #[arg(long, value_name = "WH", default_value_t = 0)]
+    register_limit_wh: u64,
+    /// What the import register of the former meter showed last, in watt-hours.
+    #[arg(long, value_name = "WH", requires = "former_export_wh")]
+    former_import_wh: Option<u64>,
+    /// What the export register of the former meter showed last, in watt-hours.
+    #[arg(long, value_name = "WH", requires = "former_import_wh")]
+    former_export_wh: Option<u64>,
 }
 
 /// See [`AuthorizeGateway`].
@@ -323,7 +347,20 @@ impl Registry {
             }),
             Self::InstallMeter(flags) => {
                 let meter = signatory.key(&flags.meter_key)?;
-                signatory.sign(InstallMeter { usage_point: flags.usage_point, meter })
+                let from_period = signatory.period(flags.from_period)?;
+                let registers = |import, export| Registers {
+                    import: WattHours::new(import),
+                    export: WattHours::new(export),
+                };
+                let former = flags.former_import_wh.zip(flags.former_export_wh);
+                signatory.sign(InstallMeter {
+                    usage_point: flags.usage_point,
+                    meter,
+                    from_period,
+                    first: registers(flags.first_import_wh, flags.first_export_wh),
+                    register_limit: WattHours::new(flags.register_limit_wh),
+                    former_last: former.map(|(import, export)| registers(import, export)),
+                })
             }
             Self::AuthorizeGateway(flags) => {
                 let usage_points = bounded("--usage-point", rising(flags.usage_points))?;

@@ -128,6 +128,14 @@ impl Signatory {
         &self.node
     }
 
+    /// Lets the node's answers from now on be those for the party of the signing key.
+    ///
+    /// # Errors
+    /// When the key speaks for no party, or there is no answer.
+    pub fn log_in(&self) -> Result<(), Ended> {
+        self.node.log_in(self.signer.key().clone()).map(drop).map_err(ended)
+    }
+
     /// The settlement period that begins at a moment.
     ///
     /// # Errors

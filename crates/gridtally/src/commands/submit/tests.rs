@@ -13,7 +13,8 @@ use contracts::billing::{
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
 use contracts::governance::AdvanceClock;
 use contracts::metering::{
-    CorrectFrequency, DeleteFrequency, GatewayBatch, PublishFrequency, Registers, frequency_root,
+    CorrectFrequency, DeleteFrequency, GatewayBatch, PublishFrequency, PublishStandardProfile,
+    Registers, frequency_root,
 };
 use contracts::registry::{
     AddKey, AppointRegulator, AuthorizeGateway, CloseParty, GrantRole, InstallMeter, RecoverKey,
@@ -80,6 +81,10 @@ fn with_ids(line: &str, dir: &Path) -> String {
         .replace("$KEY", &KEY.to_string())
         .replace("$ADDRESS", &KeyAddress::new([0x77; 32]).to_string())
         .replace("$DIR", &dir.display().to_string())
+}
+
+const fn registers(import: u64, export: u64) -> Registers {
+    Registers { import: WattHours::new(import), export: WattHours::new(export) }
 }
 
 /// What a line of words becomes, signed by key 3.
@@ -162,6 +167,8 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
         day.push_str(&format!("2026-07-01,{:02}:{:02},50.01\n", slot / 4, slot % 4 * 15));
     }
     std::fs::write(dir.join("day.csv"), day).unwrap();
+    let profile = format!("import_wh,export_wh\n{}", "250,7\n".repeat(96));
+    std::fs::write(dir.join("profile.csv"), profile).unwrap();
     vec![
         (
             "appoint-regulator --alias home-17 --regulator-key $KEY",
@@ -212,8 +219,30 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
             .into(),
         ),
         (
-            "install-meter --usage-point $POINT --meter-key $KEY",
-            InstallMeter { usage_point: POINT, meter: KEY }.into(),
+            "install-meter --usage-point $POINT --meter-key $KEY --from-period 1980938",
+            InstallMeter {
+                usage_point: POINT,
+                meter: KEY,
+                from_period: MIDNIGHT,
+                first: Registers::ZERO,
+                register_limit: WattHours::ZERO,
+                former_last: None,
+            }
+            .into(),
+        ),
+        (
+            "install-meter --usage-point $POINT --meter-key $KEY --from-period 1980938 \
+             --first-import-wh 120 --first-export-wh 3 --register-limit-wh 1000000 \
+             --former-import-wh 4810250 --former-export-wh 7",
+            InstallMeter {
+                usage_point: POINT,
+                meter: KEY,
+                from_period: MIDNIGHT,
+                first: registers(120, 3),
+                register_limit: WattHours::new(1_000_000),
+                former_last: Some(registers(4_810_250, 7)),
+            }
+            .into(),
         ),
         (
             "authorize-gateway --usage-point $OTHER,$POINT --gateway $PARTY",
@@ -233,6 +262,15 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
             PublishFrequency {
                 first_period: MIDNIGHT,
                 frequencies: millihertz(&[50_012, 49_980]).try_into().unwrap(),
+            }
+            .into(),
+        ),
+        (
+            "publish-standard-profile --name home-17 --file $DIR/profile.csv",
+            PublishStandardProfile {
+                name: alias(),
+                import_wh: vec![250; 96].try_into().unwrap(),
+                export_wh: vec![7; 96].try_into().unwrap(),
             }
             .into(),
         ),
@@ -387,8 +425,14 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
 }
 
 /// Those whose values travel beside them; each has its test below.
-const WITH_PAYLOAD: [&str; 5] =
-    ["SubmitReading", "SealDay", "CorrectReading", "SealGatewayBatch", "SealFrequencyDay"];
+const WITH_PAYLOAD: [&str; 6] = [
+    "SubmitReading",
+    "SealDay",
+    "CorrectReading",
+    "SealGatewayBatch",
+    "SealFrequencyDay",
+    "EstimateDay",
+];
 
 #[test]
 fn a_line_of_each_transaction_becomes_its_body() {
@@ -476,10 +520,6 @@ fn a_reading_sent_during_the_day_agrees_with_the_seal() {
                 --corrects-slot 9,3";
     let sealed = submission(seal, dir.path()).unwrap();
     let Body::SealDay(seal) = body(&sealed) else { panic!("another body") };
-    let registers = |import, export| Registers {
-        import: WattHours::new(import),
-        export: WattHours::new(export),
-    };
     assert_eq!((seal.sequence, seal.first), (4, registers(1_000, 7)));
     assert_eq!(seal.last, registers(1_000 + 96 * 250, 7 + 48));
     assert_eq!(&seal.corrects[..], [3, 9]);
@@ -490,6 +530,30 @@ fn a_reading_sent_during_the_day_agrees_with_the_seal() {
     let again = "submit-reading --usage-point $POINT --period 1980943 --import-wh 250 \
                  --export-wh 1 --quality E";
     assert_eq!(body(&submission(again, dir.path()).unwrap()), body(&single));
+}
+
+#[test]
+fn an_estimate_is_computed_from_what_the_node_knows() {
+    let dir = tempfile::tempdir().unwrap();
+    let known = r#"{"import_wh": "100", "export_wh": "0", "quality": "actual"}"#;
+    let inputs = format!(
+        r#"{{"known": [{}{known}], "weekday": [{}null], "profile": [],
+            "before": {{"import_wh": "100", "export_wh": "0"}},
+            "stretches": [{{"first_slot": 0, "end_slot": 96, "missing_import_wh": "903",
+                            "missing_export_wh": null}}]}}"#,
+        "null,".repeat(8) + &format!("{known},").repeat(87),
+        "null,".repeat(95),
+    );
+    std::fs::write(dir.path().join("inputs.json"), inputs).unwrap();
+    let line = "estimate-day --usage-point $POINT --day 2026-07-01 --inputs $DIR/inputs.json";
+    let estimated = submission(line, dir.path()).unwrap();
+    let Body::EstimateDay(estimate) = body(&estimated) else { panic!("another body") };
+    let day: DayPayload = decode(&estimated.payload).unwrap();
+    assert_eq!(estimate.day_root, day.root(POINT, MIDNIGHT));
+    let imports: Vec<_> = day.readings.iter().map(|reading| reading.import_wh.get()).collect();
+    assert_eq!(imports[..9], [113, 113, 113, 113, 113, 113, 113, 112, 100]);
+    assert_eq!(day.readings[7].quality, Quality::Estimated);
+    assert_eq!(day.readings[8].quality, Quality::Actual);
 }
 
 #[test]
