@@ -278,6 +278,12 @@ pub fn statement(usage_point: &UsagePointId, (first, last): (LocalDay, LocalDay)
     key(b'S', &[usage_point.as_bytes(), &day_bytes(first), &day_bytes(last)])
 }
 
+/// All statements of a usage point, by their days.
+#[must_use]
+pub fn statements(usage_point: &UsagePointId) -> Vec<u8> {
+    key(b'S', &[usage_point.as_bytes()])
+}
+
 /// An open bill of a usage point; they sort oldest first.
 #[must_use]
 pub fn open_bill(usage_point: &UsagePointId, number: u32) -> Vec<u8> {

@@ -9,9 +9,11 @@ use crate::response::account::Accounts;
 use crate::response::bill::{BillDetail, BillEntry};
 use crate::response::block::{BlockDetail, BlockEntry};
 use crate::response::day::{ChargesDay, FrequenciesDay, ReadingsDay};
+use crate::response::dues::{DisputeEntry, DuesDetail, PartyDues};
 use crate::response::estimate::{EstimateInputs, RegistersBefore};
 use crate::response::party::{KeyEntry, PartyDetail, PartyEntry, StationEntry};
-use crate::response::search::{PaymentFound, TransactionFound};
+use crate::response::search::{MeterFound, PaymentFound, ReadingFound, TransactionFound};
+use crate::response::statement::{AccountStatement, PostingEntry, StatementEntry};
 use crate::response::status::{GenesisEntry, Status};
 use crate::response::submit::Results;
 use crate::response::tariff::{TariffDetail, TariffEntry};
@@ -231,12 +233,25 @@ pub const OPERATIONS: &[Operation] = &[
     read::<Page<PartyEntry>>("/v1/parties", "registry", "Organisations and households.")
         .with(PAGED),
     read::<PartyDetail>("/v1/parties/{party}", "registry", "A party with its accounts."),
+    read::<PartyDues>(
+        "/v1/parties/{party}/dues",
+        "billing",
+        "What is due to a distributor or grid operator, by usage point.",
+    )
+    .with(PAGED),
     read::<Accounts>(
         "/v1/accounts/{party}",
         "registry",
         "The accounts of a party that are not zero.",
     )
     .with(PAGED),
+    read::<Page<PostingEntry>>(
+        "/v1/accounts/{party}/history",
+        "registry",
+        "Every posting of a party's accounts, newest first.",
+    )
+    .with(&["account", "from_day", "to_day", "after", "limit"])
+    .problem(&[problem::READ_MODEL_NOT_READY]),
     read::<Page<StationEntry>>("/v1/stations", "registry", "Distribution stations.").with(PAGED),
     read::<Page<UsagePointEntry>>(
         "/v1/usage-points",
@@ -279,7 +294,26 @@ pub const OPERATIONS: &[Operation] = &[
         "The bills of a usage point.",
     )
     .with(PAGED),
+    read::<DuesDetail>(
+        "/v1/usage-points/{usage_point}/dues",
+        "billing",
+        "What is due: open bills, arrears, credit, fine, disputes.",
+    ),
+    read::<AccountStatement>(
+        "/v1/usage-points/{usage_point}/statement",
+        "billing",
+        "The account over some days: opening, every bill, payment, credit note and fine, closing.",
+    )
+    .with(&["from_day", "to_day", "after", "limit"])
+    .problem(&[problem::READ_MODEL_NOT_READY]),
+    read::<Page<StatementEntry>>(
+        "/v1/usage-points/{usage_point}/statements",
+        "billing",
+        "The statements over quarters, half-years and years that were issued.",
+    )
+    .with(&["from_day", "to_day", "after", "limit"]),
     read::<BillDetail>("/v1/bills/{bill}", "billing", "A bill with its lines."),
+    read::<DisputeEntry>("/v1/bills/{bill}/dispute", "billing", "The dispute over a bill."),
     Operation {
         answer: Answer::Proof,
         ..read::<()>(
@@ -316,7 +350,7 @@ pub const OPERATIONS: &[Operation] = &[
     read::<Page<TransactionFound>>(
         "/v1/search/transactions",
         "search",
-        "Finds transactions, newest first; accepted single readings are not listed.",
+        "Finds transactions, newest first; for accepted single readings see /v1/search/readings.",
     )
     .with(&[
         "party",
@@ -336,7 +370,7 @@ pub const OPERATIONS: &[Operation] = &[
     read::<Page<BillEntry>>(
         "/v1/search/bills",
         "search",
-        "Finds bills, newest first; since when one is stale, the bill itself says.",
+        "Finds bills, newest first, with the time since when one is stale.",
     )
     .with(&[
         "party",
@@ -369,6 +403,60 @@ pub const OPERATIONS: &[Operation] = &[
         "limit",
     ])
     .problem(&[problem::READ_MODEL_NOT_READY]),
+    read::<Page<DisputeEntry>>("/v1/search/disputes", "search", "Finds disputes, newest first.")
+        .with(&[
+            "party",
+            "usage_point",
+            "bill",
+            "state",
+            "amount_min",
+            "amount_max",
+            "from_day",
+            "to_day",
+            "after",
+            "limit",
+        ])
+        .problem(&[problem::READ_MODEL_NOT_READY]),
+    read::<Page<PartyEntry>>(
+        "/v1/search/parties",
+        "search",
+        "Finds organisations and households, newest first.",
+    )
+    .with(&["party", "role", "state", "alias", "region", "after", "limit"])
+    .problem(&[problem::READ_MODEL_NOT_READY]),
+    read::<Page<MeterFound>>(
+        "/v1/search/meters",
+        "search",
+        "Finds meters, newest first, those in service and former ones.",
+    )
+    .with(&[
+        "meter",
+        "usage_point",
+        "state",
+        "from_day",
+        "to_day",
+        "from_period",
+        "to_period",
+        "after",
+        "limit",
+    ])
+    .problem(&[problem::READ_MODEL_NOT_READY]),
+    read::<Page<ReadingFound>>(
+        "/v1/search/readings",
+        "search",
+        "The readings of a usage point or meter over a range of slots, oldest first.",
+    )
+    .with(&[
+        "usage_point",
+        "meter",
+        "state",
+        "from_day",
+        "to_day",
+        "from_period",
+        "to_period",
+        "after",
+        "limit",
+    ]),
     Operation {
         answer: Answer::Events(schema::<EventsPage>),
         ..read::<()>(

@@ -6,14 +6,17 @@
 //!
 //! Whatever it holds for finding is public: ids, kinds, codes, days, what the events name. Amounts
 //! and states stand in it as well, and [`search`] gives them, and finds by them, only as the reader's
-//! rights allow. There is no row for an accepted single reading: days are the ledger's own key.
+//! rights allow. There is no row for an accepted single reading: usage points and days are the
+//! ledger's own keys, and `/v1/search/readings` reads them there.
 //!
 //! Invariant: what a search sees comes from one height, the model's own. While a long history is
 //! read, or before the first block is, there is no such height, and searches say so.
 
+mod entries;
 mod record;
 mod schema;
 pub mod search;
+mod standing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

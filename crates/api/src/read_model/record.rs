@@ -6,9 +6,8 @@
 use std::collections::BTreeSet;
 
 use contracts::account::{Account, AccountKind};
-use contracts::billing::{Bill, BillState};
 use contracts::registry::Holder;
-use contracts::{Event, Position, Rules};
+use contracts::{Body, Event, Position, Rules};
 use ledger::View;
 use primitives::calendar::{LocalDay, SettlementPeriod};
 use primitives::codec::decode;
@@ -19,9 +18,9 @@ use primitives::units::{MicroCurrency, Timestamp};
 use rusqlite::{Connection, Transaction, params};
 use serde_json::Value;
 
-use super::ReadModelError;
 use super::schema::{self, State, signed};
-use crate::response::bill::BillEntry;
+use super::standing::Touched;
+use super::{ReadModelError, entries};
 use crate::response::event::EventEntry;
 use crate::routes::kind_name;
 
@@ -86,16 +85,14 @@ pub fn batch(
     after: u64,
 ) -> Result<State, ReadModelError> {
     let transaction = connection.transaction()?;
-    let mut pass = Pass { view, to: &transaction, bills: BTreeSet::new(), looked_at: 0 };
+    let touched = Touched::default();
+    let mut pass = Pass { view, to: &transaction, touched, looked_at: 0 };
     let mut height = after;
     while height < view.height() && pass.looked_at < BATCH {
         height += 1;
         pass.block(height)?;
     }
-    let bills = std::mem::take(&mut pass.bills);
-    for (bill, event) in bills {
-        pass.bill(bill, event)?;
-    }
+    pass.touched.write(view, &transaction)?;
     let state = State { height, complete: height == view.height() };
     schema::advance(&transaction, view, state)?;
     transaction.commit()?;
@@ -105,8 +102,7 @@ pub fn batch(
 struct Pass<'a> {
     view: &'a View,
     to: &'a Transaction<'a>,
-    /// Bills that were issued (with their place among the events) or changed.
-    bills: BTreeSet<(BillId, Option<u32>)>,
+    touched: Touched,
     looked_at: usize,
 }
 
@@ -185,9 +181,11 @@ impl Pass<'_> {
         if receipt.code == 0 && READINGS.contains(&kind_name(envelope.kind)) {
             return Ok(());
         }
-        let mut said = self.said(&events)?;
+        let mut said = self.said(&events, position)?;
         let party = self.signer(&envelope, &mut said.subjects)?;
-        self.write(position, (&envelope, &receipt, time), party, &said)
+        self.write(position, (&envelope, &receipt, time), party, &said)?;
+        let body = Body::decode(envelope.kind, &envelope.body).ok();
+        entries::write(self.view, self.to, (position, time), (body.as_ref(), &events))
     }
 
     /// The party that signed; a meter is a subject.
@@ -212,16 +210,16 @@ impl Pass<'_> {
         }
     }
 
-    fn said(&mut self, events: &[Event]) -> Result<Said, ReadModelError> {
+    fn said(&mut self, events: &[Event], position: Position) -> Result<Said, ReadModelError> {
         let rules = self.view.rules();
         let mut said = Said::default();
         for (index, event) in (0_u32..).zip(events) {
             let entry = EventEntry::new(event, rules, false);
             Subject::collect(&entry.of, &mut said.subjects);
             said.periods(&entry.of, rules);
+            self.touched.note(self.view, event, (position, index))?;
             match event {
                 Event::BillIssued(issued) => {
-                    self.bills.insert((issued.bill, Some(index)));
                     if let Ok((first, last)) = issued.period.days() {
                         said.days(first, last, rules);
                     }
@@ -234,7 +232,7 @@ impl Pass<'_> {
         }
         let bills: Vec<_> = said.subjects.iter().filter_map(bill_of).collect();
         for bill in bills {
-            self.bills.insert((bill, None));
+            self.touched.bill(bill);
             if let Ok(bill) = self.view.read(|state| state.bill(bill))? {
                 said.subjects.insert(Subject::UsagePoint(bill.usage_point));
                 said.subjects.insert(Subject::Party(bill.customer));
@@ -294,69 +292,6 @@ impl Pass<'_> {
                 bill.as_ref().map(|id| id.as_bytes().as_slice()),
             ])?;
         }
-        Ok(())
-    }
-
-    /// A bill as it stands in the view; `event` is its place among the events that issued it.
-    fn bill(&self, id: BillId, event: Option<u32>) -> Result<(), ReadModelError> {
-        let (bill, state) = self.view.read(|state| (state.bill(id), state.bill_state(id)))?;
-        let (Ok(bill), Ok(state)) = (bill, state) else { return Ok(()) };
-        // Since when a bill is stale follows from more than its own events: the bill itself says it.
-        let entry = |seen| BillEntry::new(id, &bill, &state, None, seen);
-        let status = entry(true).amounts.map_or("", |amounts| amounts.status);
-        let texts = [true, false].map(|seen| serde_json::to_string(&entry(seen)));
-        let [Ok(shown), Ok(hidden)] = texts else { return Ok(()) };
-        if let Some(event) = event {
-            self.issued(id, (&bill, &state), event)?;
-        }
-        self.to
-            .prepare_cached(
-                "UPDATE bills SET total = ?2, paid = ?3, open = ?4, status = ?5, shown = ?6, \
-                 hidden = ?7 WHERE bill = ?1",
-            )?
-            .execute(params![
-                id.as_bytes().as_slice(),
-                bill.total.get(),
-                state.paid.get(),
-                state.open.get(),
-                status,
-                shown,
-                hidden,
-            ])?;
-        Ok(())
-    }
-
-    fn issued(
-        &self,
-        id: BillId,
-        (bill, state): (&Bill, &BillState),
-        event: u32,
-    ) -> Result<(), ReadModelError> {
-        let station = |usage_point: UsagePointId| {
-            self.view.read(|state| {
-                let usage_point = state.usage_point(usage_point).ok()?;
-                state.station(usage_point.station).ok()
-            })
-        };
-        let grid_operator = station(bill.usage_point)?.map(|station| station.grid_operator);
-        let days = bill.period.days().ok();
-        self.to
-            .prepare_cached(
-                "INSERT OR REPLACE INTO bills VALUES \
-                 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, 0, '', '', '')",
-            )?
-            .execute(params![
-                id.as_bytes().as_slice(),
-                signed(state.position.height),
-                state.position.index,
-                event,
-                bill.usage_point.as_bytes().as_slice(),
-                bill.customer.as_bytes().as_slice(),
-                bill.biller.as_bytes().as_slice(),
-                grid_operator.unwrap_or_default().as_bytes().as_slice(),
-                days.map(|(first, _)| first.get()),
-                days.map(|(_, last)| last.get()),
-            ])?;
         Ok(())
     }
 }

@@ -8,11 +8,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::ReadModelError;
 
 /// The form of the tables; a file with another number is built again.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Integers are heights, numbers and micro-currency; ids are their bytes. A place is a transaction's
 /// index in its block. A subject is one letter and an id: `p` party, `u` usage point, `k` meter or
-/// key, `b` bill.
+/// key, `b` bill. An account is its kind's number and, of dues, the other party. What answers show
+/// is kept as they show it, `shown` with and `hidden` without the values.
 const TABLES: &str = "
 CREATE TABLE state (
     one INTEGER PRIMARY KEY CHECK (one = 1), ledger BLOB NOT NULL, height INTEGER NOT NULL,
@@ -42,6 +43,33 @@ CREATE TABLE payments (
     PRIMARY KEY (height, place, event)) WITHOUT ROWID;
 CREATE INDEX payments_by_payer ON payments (payer, height, place, event);
 CREATE INDEX payments_by_payee ON payments (payee, height, place, event);
+CREATE TABLE history (
+    party BLOB NOT NULL, height INTEGER NOT NULL, place INTEGER NOT NULL, event INTEGER NOT NULL,
+    side INTEGER NOT NULL, account BLOB NOT NULL, other_party BLOB NOT NULL,
+    other_account BLOB NOT NULL, amount INTEGER NOT NULL,
+    PRIMARY KEY (party, height, place, event, side)) WITHOUT ROWID;
+CREATE TABLE entries (
+    usage_point BLOB NOT NULL, height INTEGER NOT NULL, place INTEGER NOT NULL,
+    event INTEGER NOT NULL, part INTEGER NOT NULL, kind TEXT NOT NULL, amount INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL, bill BLOB,
+    PRIMARY KEY (usage_point, height, place, event, part)) WITHOUT ROWID;
+CREATE TABLE disputes (
+    bill BLOB PRIMARY KEY, height INTEGER NOT NULL, place INTEGER NOT NULL, event INTEGER NOT NULL,
+    usage_point BLOB NOT NULL, customer BLOB NOT NULL, biller BLOB NOT NULL,
+    grid_operator BLOB NOT NULL, first_day INTEGER, last_day INTEGER, amount INTEGER NOT NULL,
+    status TEXT NOT NULL, shown TEXT NOT NULL, hidden TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX disputes_in_order ON disputes (height, place, event);
+CREATE TABLE parties (
+    party BLOB PRIMARY KEY, height INTEGER NOT NULL, place INTEGER NOT NULL, event INTEGER NOT NULL,
+    roles TEXT NOT NULL, status TEXT NOT NULL, alias TEXT NOT NULL, region TEXT NOT NULL,
+    is_public INTEGER NOT NULL, shown TEXT NOT NULL, hidden TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX parties_in_order ON parties (height, place, event);
+CREATE TABLE meters (
+    height INTEGER NOT NULL, place INTEGER NOT NULL, event INTEGER NOT NULL, meter BLOB NOT NULL,
+    usage_point BLOB NOT NULL, from_period INTEGER NOT NULL, until_period INTEGER,
+    PRIMARY KEY (height, place, event)) WITHOUT ROWID;
+CREATE INDEX meters_by_usage_point ON meters (usage_point, height, place, event);
+CREATE INDEX meters_by_key ON meters (meter, height, place, event);
 ";
 
 /// How far a model has come.

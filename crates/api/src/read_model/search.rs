@@ -1,4 +1,10 @@
 //! Questions to the read model: newest first, page by page, as far as the reader's rights go.
+//!
+//! Here stand transactions, bills and payments; what stands now is in [`standing`], what moved on an
+//! account in [`account`].
+
+pub mod account;
+mod standing;
 
 use contracts::Rules;
 use primitives::calendar::{LocalDay, SettlementPeriod};
@@ -62,8 +68,14 @@ pub struct Filter {
     pub from_period: Option<u32>,
     /// Not after this settlement period.
     pub to_period: Option<u32>,
-    /// The state of a bill.
+    /// The state of a bill, dispute, party or meter.
     pub state: Option<String>,
+    /// The role of a party.
+    pub role: Option<String>,
+    /// The pseudonym of a party.
+    pub alias: Option<String>,
+    /// The region of a party.
+    pub region: Option<String>,
     /// At least this amount, in micro-currency.
     pub amount_min: Option<i64>,
     /// At most this amount, in micro-currency.
@@ -196,6 +208,12 @@ pub enum What {
     Bills,
     /// Movements of tokens.
     Payments,
+    /// Disputes over bills.
+    Disputes,
+    /// Organisations and households.
+    Parties,
+    /// Meters, those in service and former ones.
+    Meters,
 }
 
 /// A page of what was found, as JSON, with the model's height.
@@ -208,7 +226,22 @@ pub fn search(
     what: What,
     filter: &Filter,
 ) -> Result<(u64, Value), Problem> {
-    match found(model, read, what, filter) {
+    answer(model, |connection| match what {
+        What::Transactions => json(&transactions(connection, read, filter)?),
+        What::Bills => json(&bills(connection, read, filter)?),
+        What::Payments => json(&payments(connection, read, filter)?),
+        What::Disputes => json(&standing::disputes(connection, read, filter)?),
+        What::Parties => json(&standing::parties(connection, read, filter)?),
+        What::Meters => json(&standing::meters(connection, read, filter)?),
+    })
+}
+
+/// Asks a model that stands at one height, and gives the height with the answer.
+fn answer(
+    model: &ReadModel,
+    ask: impl FnOnce(&Connection) -> Result<Value, Failed>,
+) -> Result<(u64, Value), Problem> {
+    match found(model, ask) {
         Ok(found) => Ok(found),
         Err(Failed::Problem(problem)) => Err(problem),
         Err(Failed::Model(error)) => {
@@ -229,9 +262,7 @@ fn not_ready() -> Problem {
 
 fn found(
     model: &ReadModel,
-    read: &Read,
-    what: What,
-    filter: &Filter,
+    ask: impl FnOnce(&Connection) -> Result<Value, Failed>,
 ) -> Result<(u64, Value), Failed> {
     let connection = model.connect().map_err(Failed::Model)?.ok_or_else(not_ready)?;
     // One transaction: the height and the rows belong together.
@@ -240,16 +271,11 @@ fn found(
     if !state.complete {
         return Err(not_ready().into());
     }
-    let page = match what {
-        What::Transactions => json(&transactions(&connection, read, filter)?)?,
-        What::Bills => json(&bills(&connection, read, filter)?)?,
-        What::Payments => json(&payments(&connection, read, filter)?)?,
-    };
-    Ok((state.height, page))
+    Ok((state.height, ask(&connection)?))
 }
 
-fn json<T: serde::Serialize>(page: &Page<T>) -> Result<Value, Problem> {
-    serde_json::to_value(page).map_err(Problem::internal)
+fn json<T: serde::Serialize>(answer: &T) -> Result<Value, Failed> {
+    serde_json::to_value(answer).map_err(|error| Problem::internal(error).into())
 }
 
 /// An id from its bytes.
@@ -319,8 +345,18 @@ fn amounts(question: &mut Question, column: &str, filter: &Filter) {
 }
 
 fn bills(connection: &Connection, read: &Read, filter: &Filter) -> Result<Page<Value>, Failed> {
+    of_bills(connection, read, filter, ("bills", "t.total"))
+}
+
+/// Rows about bills, in a table that holds them as they are shown; `amount` is its column.
+fn of_bills(
+    connection: &Connection,
+    read: &Read,
+    filter: &Filter,
+    (table, amount): (&str, &str),
+) -> Result<Page<Value>, Failed> {
     let mut question =
-        Question { from: "bills t".to_owned(), conditions: Vec::new(), values: Vec::new() };
+        Question { from: format!("{table} t"), conditions: Vec::new(), values: Vec::new() };
     for subject in &filter.subjects {
         let id = Sql::Blob(subject.bytes()[1..].to_vec());
         match subject {
@@ -340,7 +376,7 @@ fn bills(connection: &Connection, read: &Read, filter: &Filter) -> Result<Page<V
     if let Some(state) = &filter.state {
         question.with("t.status = ?", [Sql::Text(state.clone())]);
     }
-    amounts(&mut question, "t.total", filter);
+    amounts(&mut question, amount, filter);
     if filter.is_private()
         && let Some(party) = own(&read.viewer)
     {
@@ -355,9 +391,14 @@ fn bills(connection: &Connection, read: &Read, filter: &Filter) -> Result<Page<V
         if filter.is_private() && !seen {
             return Ok(None);
         }
-        let text: String = row.get(if seen { 4 } else { 5 })?;
-        serde_json::from_str(&text).map(Some).map_err(|error| Problem::internal(error).into())
+        kept(row, if seen { 4 } else { 5 })
     })
+}
+
+/// A row that is kept as it is shown.
+fn kept(row: &Row<'_>, column: usize) -> Result<Option<Value>, Failed> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map(Some).map_err(|error| Problem::internal(error).into())
 }
 
 fn payments(

@@ -60,3 +60,40 @@ pub struct PaymentFound {
     #[serde(skip_serializing_if = "super::is_false")]
     pub withheld: bool,
 }
+
+/// A meter at a usage point.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct MeterFound {
+    /// The address of its key.
+    pub meter: String,
+    /// The usage point.
+    pub usage_point: String,
+    /// The block in which it was installed.
+    pub height: String,
+    /// The first settlement period that it measures.
+    pub from_period: Period,
+    /// The first one that the meter in its place measures.
+    pub until_period: Option<Period>,
+    /// `in_service` or `replaced`.
+    pub state: &'static str,
+}
+
+/// The reading of a settlement period, as the ledger holds it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReadingFound {
+    /// The usage point.
+    pub usage_point: String,
+    /// The period.
+    #[serde(flatten)]
+    pub period: Period,
+    /// `single`: reported alone and not yet sealed; `sealed`; `corrected` after the seal.
+    pub state: &'static str,
+    /// The transaction that holds the value in force.
+    pub transaction_id: String,
+    /// The value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<super::day::ReadingEntry>,
+    /// The value is not for this reader.
+    #[serde(skip_serializing_if = "super::is_false")]
+    pub withheld: bool,
+}

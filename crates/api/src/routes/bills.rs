@@ -67,7 +67,7 @@ pub(super) fn entry(
     Ok(BillEntry::new(id, bill, state, header.map(|header| header.time), seen))
 }
 
-fn bill(read: &Read, id: BillId) -> Result<(Bill, BillState), Problem> {
+pub(super) fn bill(read: &Read, id: BillId) -> Result<(Bill, BillState), Problem> {
     let (bill, state) = read.state(|state| (state.bill(id), state.bill_state(id)))?;
     let unknown = |_| Problem::not_found("bill");
     Ok((bill.map_err(unknown)?, state.map_err(unknown)?))

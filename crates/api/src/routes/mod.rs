@@ -3,6 +3,7 @@
 mod accounts;
 mod bills;
 mod blocks;
+mod dues;
 mod events;
 mod genesis;
 mod health;
@@ -14,6 +15,7 @@ mod parties;
 mod readings;
 mod search;
 mod sessions;
+mod statements;
 mod stations;
 mod status;
 mod tariffs;
@@ -149,7 +151,9 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/keys/{key_address}/sequence", keys::one),
         read("/v1/parties", parties::list),
         read("/v1/parties/{party}", parties::one),
+        read("/v1/parties/{party}/dues", dues::to_party),
         read("/v1/accounts/{party}", accounts::of_party),
+        read("/v1/accounts/{party}/history", statements::history),
         read("/v1/stations", stations::list),
         read("/v1/usage-points", usage_points::list),
         read("/v1/usage-points/{usage_point}", usage_points::one),
@@ -158,7 +162,11 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/usage-points/{usage_point}/registers", readings::registers),
         read("/v1/usage-points/{usage_point}/charges", readings::charges),
         read("/v1/usage-points/{usage_point}/bills", bills::of_usage_point),
+        read("/v1/usage-points/{usage_point}/dues", dues::of_usage_point),
+        read("/v1/usage-points/{usage_point}/statement", statements::of_account),
+        read("/v1/usage-points/{usage_point}/statements", statements::issued),
         read("/v1/bills/{bill}", bills::one),
+        read("/v1/bills/{bill}/dispute", dues::dispute),
         read("/v1/bills/{bill}/proof", bills::proof),
         read("/v1/frequency", verbs::frequency),
         write("post", "/v1/frequency", json(post(verbs::publish_frequency))),
@@ -172,6 +180,10 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/search/transactions", search::transactions),
         read("/v1/search/bills", search::bills),
         read("/v1/search/payments", search::payments),
+        read("/v1/search/disputes", search::disputes),
+        read("/v1/search/parties", search::parties),
+        read("/v1/search/meters", search::meters),
+        read("/v1/search/readings", readings::search),
         read("/v1/events", events::list),
         read("/v1/live", live::open),
         read("/v1/tariffs", tariffs::list),

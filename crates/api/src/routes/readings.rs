@@ -1,19 +1,25 @@
-//! `/v1/usage-points/{usage_point}/readings` and `…/charges`: a local day, slot by slot.
+//! `/v1/usage-points/{usage_point}/readings` and `…/charges`: a local day, slot by slot; and
+//! `/v1/search/readings` over a range of slots.
+
+use std::collections::BTreeMap;
 
 use axum::response::Response;
-use contracts::Rejection;
 use contracts::billing::slot_charges;
 use contracts::metering::DayReadings;
 use contracts::metering::estimation::EstimationInputs;
-use primitives::calendar::LocalDay;
-use primitives::identifier::{TransactionId, UsagePointId};
+use contracts::registry::Holder;
+use contracts::{Rejection, state_key};
+use primitives::calendar::{LocalDay, SettlementPeriod};
+use primitives::codec::decode;
+use primitives::identifier::{KeyAddress, TransactionId, UsagePointId};
 
 use super::usage_points::find;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::request::{Ask, Read};
-use crate::response::Period;
-use crate::response::day::{ChargesDay, ReadingsDay};
+use crate::response::day::{ChargesDay, ReadingEntry, ReadingsDay};
 use crate::response::estimate::{EstimateInputs, RegistersBefore};
+use crate::response::search::ReadingFound;
+use crate::response::{Page, Period};
 
 /// The readings of a local day, by default the running one.
 pub(crate) async fn readings(mut ask: Ask) -> Result<Response, Problem> {
@@ -43,6 +49,151 @@ pub(super) fn load_readings(
             Ok(answer)
         }
     }
+}
+
+/// Days that one page of readings looks at: a year.
+const MAX_DAYS: i32 = 366;
+
+/// The readings of a usage point or meter over a range of slots, oldest first. They are read where the
+/// ledger keeps them, by usage point and day.
+pub(crate) async fn search(mut ask: Ask) -> Result<Response, Problem> {
+    let usage_point = ask.take::<UsagePointId>("usage_point")?;
+    let meter = ask.take::<KeyAddress>("meter")?;
+    if usage_point.is_none() && meter.is_none() {
+        let detail = "give usage_point or meter: readings are kept by usage point and day";
+        return Err(Problem::new(problem::WRONG_QUERY, detail));
+    }
+    let wanted = Wanted {
+        usage_point,
+        meter,
+        state: ask.take("state")?,
+        days: (ask.take("from_day")?, ask.take("to_day")?),
+        periods: (ask.take("from_period")?, ask.take("to_period")?),
+        after: ask.take("after")?,
+        limit: ask.limit()?,
+    };
+    ask.read(move |read| found(read, &wanted)).await
+}
+
+/// Which readings are meant.
+struct Wanted {
+    usage_point: Option<UsagePointId>,
+    meter: Option<KeyAddress>,
+    state: Option<String>,
+    days: (Option<LocalDay>, Option<LocalDay>),
+    periods: (Option<u32>, Option<u32>),
+    after: Option<u32>,
+    limit: usize,
+}
+
+impl Wanted {
+    /// The usage point, and the first period that the meter measured; `None` when the two have nothing
+    /// to do with each other.
+    fn point(&self, read: &Read) -> Result<Option<(UsagePointId, u32)>, Problem> {
+        let Some(meter) = self.meter else {
+            return Ok(self.usage_point.map(|point| (point, 0)));
+        };
+        let record = read.state(|state| state.key_record(&meter))?;
+        let Some(Holder::Meter(point)) = record.map(|record| record.holder) else {
+            return Ok(None);
+        };
+        if self.usage_point.is_some_and(|wanted| wanted != point) {
+            return Ok(None);
+        }
+        let installed = read.state(|state| {
+            let is_it = state.usage_point(point).is_ok_and(|it| it.meter == Some(meter));
+            state.installed_meter(point).filter(|_| is_it)
+        })?;
+        // Which slots a former meter measured, /v1/search/meters tells.
+        Ok(Some((point, installed.map_or(0, |installed| installed.from_period.get()))))
+    }
+}
+
+fn found(read: &Read, wanted: &Wanted) -> Result<Page<ReadingFound>, Problem> {
+    let empty = Page { items: Vec::new(), next: None };
+    let Some((point, from_period)) = wanted.point(read)? else { return Ok(empty) };
+    let (_, seen) = find(read, point)?;
+    let calendar = read.rules().calendar();
+    let day_of = |period| calendar.day_of(SettlementPeriod::new(period)).ok();
+    let least = wanted.periods.0.max(wanted.after.map(|after| after.saturating_add(1)));
+    let least = least.unwrap_or(0).max(from_period);
+    let most = wanted.periods.1.unwrap_or(u32::MAX);
+    let genesis = calendar.period_at(read.rules().genesis().time);
+    let first_of_all = genesis.ok().and_then(|period| calendar.day_of(period).ok());
+    let first = [wanted.days.0, day_of(least), first_of_all].into_iter().flatten().max();
+    let last = [wanted.days.1, wanted.periods.1.and_then(day_of), Some(read.today())];
+    let Some((first, last)) = first.zip(last.into_iter().flatten().min()) else {
+        return Ok(empty);
+    };
+    let mut items: Vec<ReadingFound> = Vec::new();
+    let mut next = None;
+    for number in first.get()..=last.get() {
+        let Ok(day) = LocalDay::new(number) else { break };
+        if number - first.get() >= MAX_DAYS || items.len() >= wanted.limit {
+            let before = calendar.periods_of(day).first.get().saturating_sub(1);
+            next = Some(before.to_string());
+            break;
+        }
+        items.extend(of_day(read, (point, day), seen)?.into_iter().filter(|reading| {
+            (least..=most).contains(&reading.period.period)
+                && wanted.state.as_ref().is_none_or(|state| reading.state == state)
+        }));
+    }
+    if items.len() > wanted.limit {
+        items.truncate(wanted.limit);
+        next = items.last().map(|reading| reading.period.period.to_string());
+    }
+    Ok(Page { items, next })
+}
+
+/// The readings of a day, each with the transaction that holds it.
+fn of_day(
+    read: &Read,
+    (point, day): (UsagePointId, LocalDay),
+    seen: bool,
+) -> Result<Vec<ReadingFound>, Problem> {
+    let rules = read.rules();
+    let periods = rules.calendar().periods_of(day);
+    let prefix = state_key::slot_readings(&point, day);
+    let (metered, single) = read.state(|state| {
+        (state.metered_day(point, day), state.scan(&prefix, None, usize::from(periods.count)))
+    })?;
+    let mut held: BTreeMap<u16, (&'static str, TransactionId)> = BTreeMap::new();
+    match &metered.seal {
+        Some(seal) => {
+            held.extend((0..periods.count).map(|slot| (slot, ("sealed", seal.transaction))));
+            let corrections = metered.corrections.iter();
+            held.extend(corrections.map(|it| (it.slot, ("corrected", it.transaction))));
+        }
+        None => {
+            for (key, position) in &single {
+                let slot = key.get(prefix.len()..).and_then(|slot| slot.try_into().ok());
+                let at = decode(position).map_err(Problem::internal)?;
+                let transaction = read.view.transaction(at)?;
+                let damaged = || Problem::internal("a reading's transaction is missing");
+                let (slot, it) = slot.zip(transaction).ok_or_else(damaged)?;
+                held.insert(u16::from_be_bytes(slot), ("single", it.id()));
+            }
+        }
+    }
+    let values = match seen && !held.is_empty() {
+        true => read.state(|state| DayReadings::load(rules, state, point, day))?.ok(),
+        false => None,
+    };
+    let slots = values.map(|loaded| loaded.slots).unwrap_or_default();
+    let entry = |(slot, (state, id)): (u16, (&'static str, TransactionId))| {
+        let period = periods.first.offset(slot.into()).map_err(Problem::internal)?;
+        let reading = slots.get(usize::from(slot)).copied().flatten();
+        Ok(ReadingFound {
+            usage_point: point.to_string(),
+            period: Period::new(rules.calendar(), period),
+            state,
+            transaction_id: id.to_string(),
+            reading: reading.map(ReadingEntry::from),
+            withheld: !seen,
+        })
+    };
+    held.into_iter().map(entry).collect()
 }
 
 /// What is known about a local day, from which its gaps are estimated; `profile` names the standard

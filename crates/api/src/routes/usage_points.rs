@@ -63,7 +63,7 @@ pub(super) fn find(read: &Read, id: UsagePointId) -> Result<(UsagePoint, bool), 
     Ok((usage_point, seen))
 }
 
-fn sees(read: &Read, usage_point: &UsagePoint) -> Result<bool, Problem> {
+pub(super) fn sees(read: &Read, usage_point: &UsagePoint) -> Result<bool, Problem> {
     let station = read.state(|state| state.station(usage_point.station))?;
     let station = station.map_err(|_| Problem::internal("a usage point without its station"))?;
     Ok(read.viewer.sees_usage_point(usage_point, station.grid_operator))

@@ -7,10 +7,13 @@ use axum::Router;
 use axum::body::{Body as HttpBody, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use contracts::account::{BuyTokens, SetBackingLimit};
-use contracts::billing::IssueBill;
+use contracts::billing::{DisputeBill, IssueBill};
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
 use contracts::governance::AdvanceClock;
-use contracts::metering::{PublishFrequency, Registers, SealDay, SealFrequencyDay, frequency_root};
+use contracts::metering::{
+    CorrectReading, PublishFrequency, Registers, SealDay, SealFrequencyDay, SubmitReading,
+    frequency_root,
+};
 use contracts::registry::{
     AppointRegulator, Holder, InstallMeter, RegisterParty, RegisterStation, RegisterUsagePoint,
     Role, UsagePointKind,
@@ -32,7 +35,7 @@ use primitives::hash::Hash;
 use primitives::header::{Certificate, ValidatorSet};
 use primitives::identifier::{BillId, PartyId, StationId, TariffId, TransactionId, UsagePointId};
 use primitives::key::{PublicKey, SigningKey};
-use primitives::reading::{DayPayload, DaySeed, Quality, Reading};
+use primitives::reading::{DayPayload, DaySeed, Quality, Reading, ReadingPayload, reading_leaf};
 use primitives::units::{
     MicroCurrency, MicroPerKilowattHour, MilliHertz, Sequence, Timestamp, WattHours, Watts,
 };
@@ -401,11 +404,65 @@ impl Network {
         let rules = Arc::clone(self.node.ledger.rules());
         self.day = self.day.next().expect("a day");
         let end = rules.calendar().periods_of(self.day.next().expect("a day")).first;
-        let body = AdvanceClock { to: rules.calendar().start_of(end) };
-        self.accept(&[&key("clock keeper")], body, Vec::new());
-        self.node.append(Vec::new());
+        let to = rules.calendar().start_of(end);
+        if to > self.node.ledger.view().head().header.time {
+            self.accept(&[&key("clock keeper")], AdvanceClock { to }, Vec::new());
+            self.node.append(Vec::new());
+        }
         self.seal_day(2);
         self.issue_bill();
+    }
+
+    /// The last slot of the day says 1 kWh instead; gives the correcting transaction.
+    pub fn correct_last_slot(&self, day: LocalDay) -> TransactionId {
+        let calendar = self.node.ledger.rules().calendar();
+        let period = calendar.periods_of(day).iter().last().expect("a slot");
+        let reading = Reading {
+            import_wh: WattHours::new(1_000),
+            export_wh: WattHours::ZERO,
+            quality: Quality::Actual,
+        };
+        let payload = ReadingPayload { reading, salt: [3; 32] };
+        let leaf = reading_leaf(&payload.salt, self.usage_point, period, &payload.reading);
+        let body = CorrectReading { usage_point: self.usage_point, period, leaf };
+        self.accept(&[&self.meter], body, encode(&payload))
+    }
+
+    /// A single reading of 10 Wh; gives its transaction.
+    pub fn submit_slot(&self, day: LocalDay, slot: usize) -> TransactionId {
+        let calendar = self.node.ledger.rules().calendar();
+        let period = calendar.periods_of(day).iter().nth(slot).expect("a slot");
+        let reading = Reading {
+            import_wh: WattHours::new(10),
+            export_wh: WattHours::ZERO,
+            quality: Quality::Actual,
+        };
+        let payload = ReadingPayload { reading, salt: [4; 32] };
+        let leaf = reading_leaf(&payload.salt, self.usage_point, period, &payload.reading);
+        let body = SubmitReading { usage_point: self.usage_point, period, leaf };
+        self.accept(&[&self.meter], body, encode(&payload))
+    }
+
+    /// What is stale of a period is billed anew.
+    pub fn bill_again(&self, day: LocalDay) {
+        let period = BillingPeriod::Day { day };
+        let usage_points = vec![self.usage_point].try_into().expect("one");
+        self.accept(&[&self.distributor.key], IssueBill { usage_points, period }, Vec::new());
+    }
+
+    /// The customer disputes a part of the newest bill.
+    pub fn dispute(&self, micro: i64) {
+        let (amount, reason_hash) = (MicroCurrency::new(micro), Hash::of(b"why"));
+        let body = DisputeBill { bill: self.bill, amount, reason_hash };
+        self.accept(&[&self.customer.key], body, Vec::new());
+    }
+
+    /// Days go by.
+    pub fn wait_days(&self, days: u64) {
+        let now = self.node.ledger.view().head().header.time;
+        let to = now.plus_milliseconds(days * 86_400_000).expect("later");
+        self.accept(&[&key("clock keeper")], AdvanceClock { to }, Vec::new());
+        self.node.append(Vec::new());
     }
 
     fn seal_day(&mut self, sequence: u32) {

@@ -1,5 +1,6 @@
 //! The API over a real ledger in memory: what a client sees, address by address.
 
+mod accounts;
 mod garbage;
 mod kit;
 mod live;

@@ -96,6 +96,8 @@ fn fits(document: &Value, schema: &Value, value: &Value, place: &str) -> Result<
 async fn every_answer_is_what_the_document_says() {
     for setup in [OPEN_DEMO, PRIVATE] {
         let network = Network::new(setup);
+        network.dispute(1_000_000);
+        network.follow();
         let document = network.get("/v1/openapi.json").await.json();
         for (address, pattern) in crate::reading::addresses_with_patterns(&network) {
             let seen = network.get(&address).await;

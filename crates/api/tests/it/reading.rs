@@ -32,7 +32,7 @@ pub fn addresses_with_patterns(network: &Network) -> Vec<(String, String)> {
             for (part, value) in &parts {
                 address = address.replace(part, value);
             }
-            if matches!(operation.path, "/v1/unit" | "/v1/bill") {
+            if matches!(operation.path, "/v1/unit" | "/v1/bill" | "/v1/search/readings") {
                 address = format!("{address}?usage_point={}", network.usage_point);
             }
             (address, operation.path.to_owned())
@@ -45,6 +45,8 @@ pub fn addresses_with_patterns(network: &Network) -> Vec<(String, String)> {
 #[tokio::test]
 async fn every_address_answers_from_one_height() {
     let network = Network::new(OPEN_DEMO);
+    network.dispute(1_000_000);
+    network.follow();
     for path in addresses(&network) {
         let seen = network.get(&path).await;
         assert_eq!(seen.status, 200, "{path}: {}", seen.text());
@@ -59,6 +61,8 @@ async fn every_address_answers_from_one_height() {
 #[tokio::test]
 async fn every_address_refuses_what_it_does_not_know() {
     let network = Network::new(OPEN_DEMO);
+    network.dispute(1_000_000);
+    network.follow();
     for path in addresses(&network) {
         let with =
             |more: &str| format!("{path}{}{more}", if path.contains('?') { '&' } else { '?' });

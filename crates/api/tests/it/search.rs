@@ -9,6 +9,7 @@ use ledger::Reader;
 use primitives::units::MicroCurrency;
 use serde_json::Value;
 
+use crate::accounts::eventful;
 use crate::kit::{Doors, Network, OPEN_DEMO, PRIVATE, Setup};
 use crate::sessions::token;
 
@@ -155,21 +156,156 @@ async fn bills_and_payments_are_found_by_state_and_amount() {
 /// Every answer of a set of questions, page by page.
 async fn answers(network: &Network) -> Vec<Value> {
     let mut answers = Vec::new();
-    for what in ["transactions", "bills", "payments"] {
-        for more in ["".to_owned(), format!("&party={}", network.customer.id)] {
-            let mut next = String::new();
-            loop {
-                let path = format!("/v1/search/{what}?limit=3{more}{next}");
-                let page = network.get(&path).await;
-                assert_eq!(page.status, 200, "{path}: {}", page.text());
-                let page = page.json();
-                answers.push(page["items"].clone());
-                let Some(cursor) = page["next"].as_str() else { break };
-                next = format!("&after={cursor}");
-            }
+    let (party, point) = (network.customer.id, network.usage_point);
+    for question in [
+        "/v1/search/transactions?limit=3".to_owned(),
+        format!("/v1/search/transactions?limit=3&party={party}"),
+        "/v1/search/bills?limit=3".to_owned(),
+        format!("/v1/search/bills?limit=3&party={party}"),
+        "/v1/search/payments?limit=3".to_owned(),
+        format!("/v1/search/payments?limit=3&party={party}"),
+        "/v1/search/disputes?limit=1".to_owned(),
+        "/v1/search/parties?limit=3".to_owned(),
+        "/v1/search/meters?limit=1".to_owned(),
+        format!("/v1/accounts/{party}/history?limit=3"),
+        format!("/v1/usage-points/{point}/statement?limit=3"),
+    ] {
+        let mut next = String::new();
+        loop {
+            let path = format!("{question}{next}");
+            let page = network.get(&path).await;
+            assert_eq!(page.status, 200, "{path}: {}", page.text());
+            let page = page.json();
+            answers.push(page["items"].clone());
+            let Some(cursor) = page["next"].as_str() else { break };
+            next = format!("&after={cursor}");
         }
     }
     answers
+}
+
+#[tokio::test]
+async fn a_model_that_followed_block_by_block_equals_one_built_at_once() {
+    let network = eventful(OPEN_DEMO);
+    // It has read the network in two passes; now the rest block by block.
+    network.bill_again(network.day);
+    network.follow();
+    network.correct_last_slot(network.day);
+    network.follow();
+    let stale = items(&network, &format!("/v1/search/bills?bill={}", network.bill)).await;
+    assert!(stale[0]["stale_since"].is_string(), "an amendment makes a bill stale: {stale:?}");
+    let listed = network.get(&format!("/v1/usage-points/{}/bills", network.usage_point)).await;
+    assert!(listed.json()["items"].as_array().expect("items").contains(&stale[0]));
+    let suspended = SuspendParty { party: network.neighbour.id };
+    network.accept(&[&network.regulator.key], suspended, Vec::new());
+    network.follow();
+    let followed = answers(&network).await;
+    network.model.drop_file().expect("it is dropped");
+    network.follow();
+    assert_eq!(answers(&network).await, followed);
+}
+
+#[tokio::test]
+async fn parties_and_meters_are_found_by_what_they_are() {
+    let network = busy(OPEN_DEMO);
+    let listed = network.get("/v1/parties?limit=1000").await.json();
+    let mut listed = listed["items"].as_array().expect("items").clone();
+    let mut found = items(&network, "/v1/search/parties?limit=1000").await;
+    for list in [&mut listed, &mut found] {
+        list.sort_by_key(|party| party["party"].to_string());
+    }
+    assert_eq!(found, listed, "as the state lists them");
+    let party = network.customer.id;
+    for (query, count) in [
+        ("role=distributor".to_owned(), 2),
+        ("role=regulator".to_owned(), 1),
+        ("role=operator".to_owned(), 0),
+        ("state=suspended".to_owned(), 1),
+        ("state=active&role=consumer".to_owned(), 1),
+        ("alias=alias%20of%20customer".to_owned(), 1),
+        ("region=north".to_owned(), 7),
+        (format!("party={party}"), 1),
+    ] {
+        let found = items(&network, &format!("/v1/search/parties?{query}")).await;
+        assert_eq!(found.len(), count, "{query}");
+    }
+    let meter = network.meter.public().address().to_string();
+    let first =
+        network.node.ledger.rules().calendar().periods_of("2016-06-01".parse().expect("a day"));
+    for (query, count) in [
+        (String::new(), 1),
+        (format!("meter={meter}"), 1),
+        (format!("usage_point={}", network.usage_point), 1),
+        ("state=in_service".to_owned(), 1),
+        ("state=replaced".to_owned(), 0),
+        (format!("to_period={}", first.first.get() - 1), 0),
+        (format!("from_period={}", first.first.get() + 1_000), 1),
+    ] {
+        let found = items(&network, &format!("/v1/search/meters?{query}")).await;
+        assert_eq!(found.len(), count, "{query}");
+        assert!(found.iter().all(|it| it["meter"] == meter.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn readings_are_found_by_meter_and_slots() {
+    let network = busy(OPEN_DEMO);
+    let day = network.day;
+    let correcting = network.correct_last_slot(day).to_string();
+    let periods = network.node.ledger.rules().calendar().periods_of(day);
+    let (first, last) = (periods.first.get(), periods.first.get() + 95);
+    let meter = network.meter.public().address();
+    let read = async |query: &str| {
+        let seen = network.get(&format!("/v1/search/readings?{query}")).await;
+        assert_eq!(seen.status, 200, "{query}: {}", seen.text());
+        seen.json()
+    };
+    let point = network.usage_point;
+    let all = read(&format!("usage_point={point}&limit=1000")).await;
+    // Two days, both sealed.
+    assert_eq!(all["items"].as_array().expect("items").len(), 192);
+    let of_meter = read(&format!("meter={meter}&from_day={day}&to_day={day}")).await;
+    let of_meter = of_meter["items"].as_array().expect("items").clone();
+    assert_eq!(of_meter.len(), 96);
+    assert_eq!(of_meter[0]["transaction_id"], network.seal.to_string());
+    assert_eq!(of_meter[0]["reading"]["import_wh"], "250");
+    assert_eq!(
+        (&of_meter[95]["state"], &of_meter[95]["reading"]["import_wh"]),
+        (&"corrected".into(), &"1000".into())
+    );
+    assert_eq!(of_meter[95]["transaction_id"], correcting.as_str());
+    for (query, count) in [
+        (format!("from_period={first}&to_period={}", first + 3), 4),
+        (format!("from_period={last}"), 1),
+        ("state=corrected".to_owned(), 1),
+        ("state=single".to_owned(), 0),
+        (format!("from_day={}", day.next().expect("a day")), 0),
+    ] {
+        let found = read(&format!("usage_point={point}&limit=1000&{query}")).await;
+        assert_eq!(found["items"].as_array().expect("items").len(), count, "{query}");
+    }
+    let (mut paged, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = read(&format!("usage_point={point}&limit=50{next}")).await;
+        paged.extend(page["items"].as_array().expect("items").clone());
+        let Some(cursor) = page["next"].as_str() else { break };
+        next = format!("&after={cursor}");
+    }
+    assert_eq!(&paged, all["items"].as_array().expect("items"));
+    network.get("/v1/search/readings").await.problem(400, "WrongQuery");
+}
+
+#[tokio::test]
+async fn a_single_reading_is_found_before_its_day_is_sealed() {
+    let network = Network::new(OPEN_DEMO);
+    let day = network.day.next().expect("a day");
+    network.wait_days(1);
+    let single = network.submit_slot(day, 3).to_string();
+    let path = format!("/v1/search/readings?usage_point={}&from_day={day}", network.usage_point);
+    let found = network.get(&path).await.json();
+    assert_eq!(found["items"].as_array().expect("items").len(), 1);
+    assert_eq!(found["items"][0]["state"], "single");
+    assert_eq!(found["items"][0]["transaction_id"], single.as_str());
 }
 
 #[tokio::test]
@@ -178,11 +314,8 @@ async fn a_dropped_damaged_or_old_model_is_built_again_and_answers_the_same() {
     let before = answers(&network).await;
     assert!(before.len() > 10);
     let whole = items(&network, "/v1/search/transactions?limit=1000").await;
-    let paged: Vec<Value> = before
-        .iter()
-        .take_while(|it| !it[0]["bill"].is_string())
-        .flat_map(|it| it.as_array().cloned().unwrap_or_default())
-        .collect();
+    let paged: Vec<Value> =
+        before.iter().flat_map(|it| it.as_array().cloned().unwrap_or_default()).collect();
     assert_eq!(paged[..whole.len()], whole[..], "pages lose nothing");
     network.model.drop_file().expect("it is dropped");
     network.get("/v1/search/bills").await.problem(503, "ReadModelNotReady");
@@ -219,7 +352,14 @@ async fn nothing_private_is_found_or_found_by() {
     }
     let payments = items(&network, "/v1/search/payments").await;
     assert!(payments.iter().all(|it| it["withheld"] == true && it["amount_micro"].is_null()));
-    for query in ["bills?state=open", "bills?amount_min=1", "payments?amount_min=1"] {
+    for query in [
+        "bills?state=open",
+        "bills?amount_min=1",
+        "payments?amount_min=1",
+        "disputes?state=open",
+        "parties?alias=alias%20of%20customer",
+        "parties?region=north&role=consumer",
+    ] {
         assert_eq!(items(&network, &format!("/v1/search/{query}")).await.len(), 0, "{query}");
     }
     for (member, bills, payments) in [
@@ -251,6 +391,10 @@ async fn wrong_questions_are_named_and_at_least_waits_for_the_model() {
         "transactions?kind=Nothing",
         "transactions?party=12",
         "bills?meter=12",
+        "parties?usage_point=12",
+        "meters?role=distributor",
+        "disputes?kind=PayBill",
+        "readings?meter=12",
         "bills?amount_min=1.5",
         "payments?after=1",
         "payments?limit=0",

@@ -130,10 +130,10 @@ pub fn all(node: &Connection, path: &str) -> Result<Vec<Value>, Ended> {
         let page = format!("{path}{mark}limit={PAGE}{after}");
         let mut page = node.get_json(&page).map_err(ended)?;
         let found = page["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
-        let empty = found.is_empty();
         items.extend(found);
-        match page["next"].as_str() {
-            Some(next) if !empty => after = format!("&after={next}"),
+        // A page may be empty and lead on, where a search looked at much and found nothing yet.
+        match page["next"].as_str().map(|next| format!("&after={next}")) {
+            Some(next) if next != after => after = next,
             _ => return Ok(items),
         }
     }

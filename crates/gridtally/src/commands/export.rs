@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 use client::connection::Connection;
 use primitives::calendar::LocalDay;
@@ -81,13 +81,20 @@ enum What {
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = values::day)]
         until: LocalDay,
     },
-    /// The account of a usage point: its bills, what was paid and what is open, with the running sum.
+    /// The account of a usage point over some days: opening balance, every single bill, fine, credit
+    /// note and payment with the balance after it, closing balance.
     #[command(after_help = "Example:\n  gridtally export statement USAGE_POINT_ID \
-        --out statement.csv --key home-17.key")]
+        --from 2026-07-01 --until 2026-07-31 --out statement.csv --key home-17.key")]
     Statement {
         /// The usage point.
         #[arg(value_name = "USAGE_POINT")]
         usage_point: UsagePointId,
+        /// The first local day; by default from the beginning.
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = values::day)]
+        from: Option<LocalDay>,
+        /// The last local day; by default until now.
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = values::day)]
+        until: Option<LocalDay>,
     },
 }
 
@@ -121,10 +128,15 @@ impl Export {
                 let rows = slots(&node, usage_point, what, (from, until))?;
                 table(slots_head(what), &rows)?
             }
-            What::Statement { usage_point } => {
-                let path = format!("/v1/usage-points/{usage_point}/bills");
-                let bills = connect::all(&node, &path)?;
-                table(&STATEMENT, &statement(bills)?)?
+            What::Statement { usage_point, from, until } => {
+                let mut path = format!("/v1/usage-points/{usage_point}/statement?");
+                for (name, day) in [("from_day", from), ("to_day", until)] {
+                    path.extend(day.map(|day| format!("{name}={day}&")));
+                }
+                let path = path.trim_end_matches(['?', '&']);
+                // Every page says the same balances: those of the first one stand in the table.
+                let sums = seen(node.get_json(path).map_err(ended)?)?;
+                table(&STATEMENT, &statement(&sums, &connect::all(&node, path)?))?
             }
         };
         write(&self.out, &bytes, rows, global)
@@ -312,45 +324,27 @@ fn reading(usage_point: UsagePointId, slot: &Value) -> Vec<String> {
     ]
 }
 
-const STATEMENT: [&str; 11] = [
-    "issued_at",
-    "bill",
-    "number",
-    "billing_period",
-    "revision",
-    "status",
-    "total",
-    "paid",
-    "open",
-    "billed_so_far",
-    "open_so_far",
-];
+const STATEMENT: [&str; 6] = ["time", "kind", "bill", "transaction_id", "amount", "balance"];
 
-fn statement(bills: Vec<Value>) -> Result<Vec<Vec<String>>, Ended> {
-    let (mut billed, mut open) = (0_i128, 0_i128);
-    let mut rows = Vec::with_capacity(bills.len());
-    for bill in bills {
-        let bill = seen(bill)?;
-        let micro = |name: &str| -> Result<i128, Ended> {
-            Ok(text(&bill[name]).parse().with_context(|| format!("a bill without {name}"))?)
-        };
-        billed += micro("total_micro")?;
-        open += micro("open_micro")?;
-        rows.push(vec![
-            text(&bill["issued_at"]),
-            text(&bill["bill"]),
-            text(&bill["number"]),
-            text(&bill["billing_period"]),
-            text(&bill["revision"]),
-            text(&bill["status"]),
-            scaled(&bill["total_micro"], 6),
-            scaled(&bill["paid_micro"], 6),
-            scaled(&bill["open_micro"], 6),
-            output::decimal(billed, 6, 6),
-            output::decimal(open, 6, 6),
-        ]);
-    }
-    Ok(rows)
+/// The account of a usage point between its two balances.
+fn statement(sums: &Value, entries: &[Value]) -> Vec<Vec<String>> {
+    let balance = |day: &Value, kind: &str, balance: &Value| {
+        let none = String::new;
+        vec![text(day), kind.to_owned(), none(), none(), none(), scaled(balance, 6)]
+    };
+    let mut rows = vec![balance(&sums["from_day"], "opening", &sums["opening_micro"])];
+    rows.extend(entries.iter().map(|entry| {
+        vec![
+            text(&entry["time"]),
+            text(&entry["kind"]),
+            text(&entry["bill"]),
+            text(&entry["transaction_id"]),
+            scaled(&entry["amount_micro"], 6),
+            scaled(&entry["balance_micro"], 6),
+        ]
+    }));
+    rows.push(balance(&sums["to_day"], "closing", &sums["closing_micro"]));
+    rows
 }
 
 #[cfg(test)]
@@ -375,10 +369,19 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_adds_up() {
-        let bill = |total: &str, open: &str| json!({ "bill": "ab", "total_micro": total, "paid_micro": "0", "open_micro": open });
-        let rows = statement(vec![bill("1000000", "0"), bill("-250000", "-250000")]).unwrap();
-        assert_eq!(rows[1][9..], ["0.750000", "-0.250000"]);
-        assert!(statement(vec![json!({ "withheld": true })]).is_err());
+    fn a_statement_stands_between_its_balances() {
+        let sums = json!({
+            "from_day": "2026-07-01", "to_day": null,
+            "opening_micro": "-250000", "closing_micro": "750000",
+        });
+        let entry = json!({
+            "time": "x", "kind": "payment", "bill": null, "transaction_id": "ab",
+            "amount_micro": "1000000", "balance_micro": "750000",
+        });
+        let rows = statement(&sums, &[entry]);
+        assert_eq!(rows[0], ["2026-07-01", "opening", "", "", "", "-0.250000"]);
+        assert_eq!(rows[1], ["x", "payment", "", "ab", "1.000000", "0.750000"]);
+        assert_eq!(rows[2], ["", "closing", "", "", "", "0.750000"]);
+        assert!(seen(json!({ "withheld": true })).is_err());
     }
 }

@@ -186,7 +186,17 @@ fn exports(network: &Network, home: &str, bill: &str) {
     assert_eq!(network.json(&again)["import_wh"], document["metered_import_wh"]);
 
     write(&["export", "statement", home], "statement.csv");
-    assert_eq!(text("statement.csv").split("\r\n").filter(|it| !it.is_empty()).count(), 3);
+    let statement = network.json(&["show", "statement", home]);
+    let entries = statement["items"].as_array().unwrap();
+    let file = text("statement.csv");
+    let rows: Vec<&str> = file.split("\r\n").filter(|it| !it.is_empty()).collect();
+    assert_eq!(rows.len(), entries.len() + 3, "names, opening, entries, closing");
+    assert!(rows[1].contains(",opening,") && rows[rows.len() - 1].contains(",closing,"));
+    let micro = |value: &Value| value.as_str().unwrap().parse::<i64>().unwrap();
+    let sum: i64 = entries.iter().map(|entry| micro(&entry["amount_micro"])).sum();
+    assert_eq!(sum, micro(&statement["closing_micro"]));
+    let closing = rows[rows.len() - 1].rsplit(',').next().unwrap().replace('.', "");
+    assert_eq!(closing.parse::<i64>().unwrap(), sum);
 
     write(&["bill", "print", bill], "bill.html");
     let page = text("bill.html");

@@ -11,3 +11,4 @@ mod meter;
 mod node;
 mod process;
 mod proofs;
+mod read_model;

@@ -162,3 +162,129 @@ pub const ACCOUNTS: Layout = Layout {
 
 /// A key.
 pub const KEY: Layout = Layout::fields(&["key_address", "key", "registered", "revoked"]);
+
+/// What is due under a usage point, bill by bill.
+pub const DUES: Layout = Layout {
+    first: &[
+        "usage_point",
+        "customer",
+        "biller",
+        "open_micro",
+        "arrears_micro",
+        "held_micro",
+        "credit_micro",
+        "dues_micro",
+        "exceeded_on",
+        "pending_fine_micro",
+        "fine_rules",
+        "disputes",
+    ],
+    rows: "/bills",
+    columns: &["/number", "/bill", "/billing_period", "/total_micro", "/paid_micro", "/open_micro"],
+    first_number: 3,
+};
+
+/// What is due to a distributor.
+pub const DUES_OF_PARTY: Layout = Layout {
+    first: &["party", "fine_rules"],
+    rows: "/items",
+    columns: &[
+        "/usage_point",
+        "/exceeded_on",
+        "/open_micro",
+        "/arrears_micro",
+        "/credit_micro",
+        "/pending_fine_micro",
+    ],
+    first_number: 2,
+};
+
+/// A dispute.
+pub const DISPUTE: Layout = Layout::fields(&[
+    "bill",
+    "state",
+    "amount_micro",
+    "held_micro",
+    "upheld_micro",
+    "usage_point",
+    "customer",
+    "biller",
+    "raised_at",
+    "decided_at",
+    "reason_hash",
+]);
+
+/// Disputes.
+pub const DISPUTES: Layout = Layout::list(
+    &["/bill", "/raised_at", "/state", "/amount_micro", "/held_micro", "/upheld_micro"],
+    3,
+);
+
+/// The account of a usage point over some days.
+pub const STATEMENT: Layout = Layout {
+    first: &["usage_point", "from_day", "to_day", "opening_micro", "closing_micro"],
+    rows: "/items",
+    columns: &["/time", "/kind", "/bill", "/transaction_id", "/amount_micro", "/balance_micro"],
+    first_number: 4,
+};
+
+/// Statements that were issued.
+pub const STATEMENTS: Layout = Layout::list(
+    &[
+        "/billing_period",
+        "/revision",
+        "/issued_at",
+        "/statement_hash",
+        "/metered_import_wh",
+        "/metered_export_wh",
+        "/total_micro",
+    ],
+    4,
+);
+
+/// Postings of a party's accounts.
+pub const HISTORY: Layout = Layout::list(
+    &["/time", "/kind_name", "/account", "/other_party", "/transaction_id", "/amount_micro"],
+    5,
+);
+
+/// Transactions that were found.
+pub const TRANSACTIONS_FOUND: Layout =
+    Layout::list(&["/time", "/kind_name", "/transaction_id", "/code_name", "/height", "/index"], 4);
+
+/// Bills that were found.
+pub const BILLS_FOUND: Layout = Layout::list(
+    &[
+        "/bill",
+        "/usage_point",
+        "/billing_period",
+        "/status",
+        "/stale_since",
+        "/total_micro",
+        "/open_micro",
+    ],
+    5,
+);
+
+/// Movements of tokens.
+pub const PAYMENTS: Layout = Layout::list(
+    &["/time", "/kind_name", "/payer", "/payee", "/transaction_id", "/amount_micro"],
+    5,
+);
+
+/// Meters.
+pub const METERS: Layout =
+    Layout::list(&["/meter", "/usage_point", "/state", "/from_period", "/until_period"], 5);
+
+/// Readings, slot by slot.
+pub const READINGS_FOUND: Layout = Layout::list(
+    &[
+        "/starts_at",
+        "/state",
+        "/transaction_id",
+        "/reading/quality",
+        "/reading/import_wh",
+        "/reading/export_wh",
+    ],
+    4,
+);

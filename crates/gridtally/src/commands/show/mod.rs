@@ -2,6 +2,7 @@
 //! of the answer, `--json` prints it as it is.
 
 mod layouts;
+mod search;
 mod text;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use primitives::identifier::{BillId, KeyAddress, PartyId, TariffId, TransactionI
 use primitives::key::PublicKey;
 use serde_json::json;
 
+use self::search::{Days, Disputes, Search};
 use self::text::{Currency, Layout};
 use super::connect::{NodeAddress, OwnKey, ended};
 use super::submit::{values, write_whole};
@@ -164,6 +166,73 @@ enum Query {
         #[command(flatten)]
         page: Page,
     },
+    /// What is due: open bills, arrears, credit, fine and disputes of a usage point, or all that is due
+    /// to a distributor.
+    #[command(after_help = "Examples:\n  gridtally show dues USAGE_POINT_ID --key home-17.key\n  \
+        gridtally show dues --party DISTRIBUTOR_ID --key distributor.key")]
+    Dues {
+        /// The usage point.
+        #[arg(value_name = "USAGE_POINT", required_unless_present = "party")]
+        usage_point: Option<UsagePointId>,
+        /// Who is owed, instead of a usage point.
+        #[arg(long, value_name = "ID", conflicts_with = "usage_point")]
+        party: Option<PartyId>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Disputes over bills, the newest first.
+    #[command(after_help = "Example:\n  gridtally show disputes --state open --key regulator.key")]
+    Disputes(Disputes),
+    /// The dispute over one bill.
+    #[command(after_help = "Example:\n  gridtally show dispute BILL_ID --key home-17.key")]
+    Dispute {
+        /// The bill.
+        #[arg(value_name = "BILL")]
+        bill: BillId,
+    },
+    /// The account of a usage point over some days: opening balance, every bill, payment, credit note
+    /// and fine, closing balance.
+    #[command(after_help = "Example:\n  gridtally show statement USAGE_POINT_ID \
+        --from 2026-07-01 --until 2026-07-31 --key home-17.key")]
+    Statement {
+        /// The usage point.
+        #[arg(value_name = "USAGE_POINT")]
+        usage_point: UsagePointId,
+        #[command(flatten)]
+        days: Days,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// The statements over quarters, half-years and years that were issued.
+    #[command(after_help = "Example:\n  gridtally show statements USAGE_POINT_ID \
+        --key home-17.key")]
+    Statements {
+        /// The usage point.
+        #[arg(value_name = "USAGE_POINT")]
+        usage_point: UsagePointId,
+        #[command(flatten)]
+        days: Days,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Every posting of a party's accounts, the newest first.
+    #[command(after_help = "Example:\n  gridtally show history PARTY_ID --account wallet \
+        --key home-17.key")]
+    History {
+        /// The party.
+        #[arg(value_name = "PARTY")]
+        party: PartyId,
+        /// One account: wallet, issuing, or dues- and the other party.
+        #[arg(long, value_name = "NAME", value_parser = cursor)]
+        account: Option<String>,
+        #[command(flatten)]
+        days: Days,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Look for transactions, bills, payments, disputes, parties, meters or readings.
+    #[command(subcommand)]
+    Search(Search),
     /// A key: for whom it speaks, which sequence is next.
     #[command(after_help = "Example:\n  gridtally show key KEY_ADDRESS")]
     Key {
@@ -199,7 +268,7 @@ impl Page {
 
 /// An id, a number or the name of an account: nothing that would change the address around it.
 fn cursor(text: &str) -> Result<String, String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         return Ok(text.to_owned());
     }
@@ -286,6 +355,40 @@ impl Query {
             Self::Tariff { id } => format!("/v1/tariffs/{id}"),
             Self::Accounts { party, page } => page.of(&format!("/v1/accounts/{party}")),
             Self::Key { address } => format!("/v1/keys/{address}"),
+            Self::Search(search) => search.path(),
+            Self::Disputes(disputes) => disputes.path(),
+            Self::Dispute { bill } => format!("/v1/bills/{bill}/dispute"),
+            Self::Dues { .. }
+            | Self::Statement { .. }
+            | Self::Statements { .. }
+            | Self::History { .. } => self.path_of_accounts(),
+        }
+    }
+
+    /// The same for what is owed and what moved.
+    fn path_of_accounts(&self) -> String {
+        match self {
+            Self::Dues { party: Some(party), page, .. } => {
+                page.of(&format!("/v1/parties/{party}/dues"))
+            }
+            Self::Dues { usage_point, .. } => {
+                let point = usage_point.unwrap_or_default();
+                format!("/v1/usage-points/{point}/dues")
+            }
+            Self::Statement { usage_point, days, page } => {
+                let path = format!("/v1/usage-points/{usage_point}/statement");
+                page.of(&with(&path, &days.parameters()))
+            }
+            Self::Statements { usage_point, days, page } => {
+                let path = format!("/v1/usage-points/{usage_point}/statements");
+                page.of(&with(&path, &days.parameters()))
+            }
+            Self::History { party, account, days, page } => {
+                let path = format!("/v1/accounts/{party}/history");
+                let path = with(&path, &[("account", account.clone())]);
+                page.of(&with(&path, &days.parameters()))
+            }
+            _ => String::new(),
         }
     }
 
@@ -310,6 +413,14 @@ impl Query {
             Self::Tariff { .. } => layouts::TARIFF,
             Self::Accounts { .. } => layouts::ACCOUNTS,
             Self::Key { .. } => layouts::KEY,
+            Self::Search(search) => search.layout(),
+            Self::Disputes(_) => layouts::DISPUTES,
+            Self::Dispute { .. } => layouts::DISPUTE,
+            Self::Dues { party: Some(_), .. } => layouts::DUES_OF_PARTY,
+            Self::Dues { .. } => layouts::DUES,
+            Self::Statement { .. } => layouts::STATEMENT,
+            Self::Statements { .. } => layouts::STATEMENTS,
+            Self::History { .. } => layouts::HISTORY,
             // Its file is written, not shown.
             Self::Proof { .. } => Layout::fields(&[]),
         }
