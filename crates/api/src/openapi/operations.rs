@@ -336,7 +336,8 @@ pub const OPERATIONS: &[Operation] = &[
         "energy blocks",
         "The reading of a usage point in a period or local day.",
     )
-    .with(&["usage_point", "day", "period"]),
+    .with(&["usage_point", "day", "period"])
+    .problem(&[problem::NOT_FOUND]),
     signed("post", "/v1/unit", "Submits readings: SubmitReading or SealDay."),
     signed("delete", "/v1/unit", "Corrects a reading: CorrectReading."),
     read::<ChargesDay>(
@@ -344,7 +345,8 @@ pub const OPERATIONS: &[Operation] = &[
         "energy blocks",
         "What a period or each slot of a local day costs.",
     )
-    .with(&["usage_point", "day", "period"]),
+    .with(&["usage_point", "day", "period"])
+    .problem(&[problem::NOT_FOUND]),
     signed("post", "/v1/bill", "Charges slots or issues a bill: ChargeSlots or IssueBill."),
     signed("delete", "/v1/bill", "Withdraws the charge of a slot: WithdrawSlotCharge."),
     read::<Page<TransactionFound>>(
