@@ -15,6 +15,7 @@ use primitives::units::Timestamp;
 use serde_json::json;
 
 use super::keys::{Protect, write_key};
+use super::submit::values;
 use crate::cli::Global;
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
@@ -59,6 +60,9 @@ pub struct Founding {
     /// whose key is made as clock-keeper.key: for trials.
     #[arg(long, value_enum, default_value = "system")]
     pub clock: ClockKind,
+    /// When a virtual clock begins, so that readings of the past can be tried; by default now.
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    pub begin: Option<Timestamp>,
     /// A key of the owner's council, `ed25519:…`; repeat it for several. Without any, a new
     /// owner.key is made.
     #[arg(long, value_name = "KEY")]
@@ -143,6 +147,9 @@ pub fn found(
     founding: &Founding,
     protect: &Protect,
 ) -> Result<Directory, Ended> {
+    if founding.begin.is_some() && founding.clock == ClockKind::System {
+        return Err(anyhow!("--begin needs --clock virtual")).end_with(Exit::Usage);
+    }
     let directory = Directory::create(dir)?;
     if directory.genesis_file().exists() {
         return Err(anyhow!("{} holds a ledger already", dir.display())).end_with(Exit::Usage);
@@ -159,7 +166,7 @@ pub fn found(
         validator.public(),
         owners,
         clock_keeper.as_ref().map(SigningKey::public),
-        SystemClock::default().now(),
+        founding.begin.unwrap_or_else(|| SystemClock::default().now()),
     )?;
     // A founding that was cut short left keys of no ledger: nothing can be signed with them yet.
     let clock_key_file = directory.path().join("clock-keeper.key");

@@ -131,6 +131,7 @@ fn directory(dir: &Path) -> Result<Directory, Ended> {
         currency: "INR".to_owned(),
         minor_unit_decimals: 2,
         clock: ClockKind::System,
+        begin: None,
         owner: Vec::new(),
         owner_threshold: 1,
     };

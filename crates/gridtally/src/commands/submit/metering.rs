@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use client::estimation_json::estimation_inputs;
-use client::transaction_builder::{EstimatedDay, GatewayDay, MeterDay, new_salt, slot_salt};
+use client::transaction_builder::{
+    BuildError, EstimatedDay, GatewayDay, MeterDay, new_salt, slot_salt,
+};
 use contracts::Rules;
 use contracts::metering::{
     CorrectFrequency, DeleteFrequency, PublishFrequency, PublishStandardProfile, Registers,
@@ -398,7 +400,11 @@ fn estimate_day(flags: &EstimateDayFlags, signatory: Signatory) -> Result<Submis
         profile: flags.profile,
         seed: signatory.day_seed(flags.usage_point, flags.day),
     };
-    signatory.seal(|signer, rules| signer.estimate_day(rules, &estimated))
+    signatory.seal(|signer, rules| signer.estimate_day(rules, &estimated)).map_err(|ended| {
+        let Some(BuildError::ProfileNeeded(_)) = ended.error.downcast_ref() else { return ended };
+        let hint = "name one with --profile; `submit publish-standard-profile` publishes it";
+        Ended { exit: ended.exit, error: ended.error.context(hint) }
+    })
 }
 
 fn publish_standard_profile(
