@@ -3,12 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod acceptance;
 mod commands;
 mod demo;
+mod hostile;
 mod import;
 mod kills;
 mod meter;
+mod month;
 mod node;
 mod process;
 mod proofs;
 mod read_model;
+mod wire;
+mod world;
