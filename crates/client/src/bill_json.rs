@@ -1,7 +1,7 @@
 //! A bill and the tariff versions that priced it, in JSON.
 
 use contracts::billing::bill_calculation::TariffSegment;
-use contracts::billing::{Bill, BillLine, LineKind};
+use contracts::billing::{Bill, BillAccount, BillLine, LineKind};
 use contracts::tariff::TariffVersion;
 use contracts::tariff::charges::ChargeName;
 use primitives::calendar::{BillingPeriod, SettlementPeriod};
@@ -33,10 +33,45 @@ pub(crate) struct BillJson {
     residual_export_wh: Written<u64>,
     lines: Vec<LineJson>,
     total_micro: Written<i64>,
+    account: AccountJson,
     readings_root: Written<Hash>,
     frequency_root: Written<Hash>,
     tariff_hash: Written<Hash>,
+    fine_hash: Written<Hash>,
     issued_at: Written<Timestamp>,
+}
+
+/// How the account stood at issue.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountJson {
+    arrears_micro: Written<i64>,
+    payments_micro: Written<i64>,
+    paid_out_micro: Written<i64>,
+    upheld_micro: Written<i64>,
+    credit_micro: Written<i64>,
+}
+
+impl AccountJson {
+    const fn of(account: &BillAccount) -> Self {
+        Self {
+            arrears_micro: Written(account.arrears.get()),
+            payments_micro: Written(account.payments.get()),
+            paid_out_micro: Written(account.paid_out.get()),
+            upheld_micro: Written(account.upheld.get()),
+            credit_micro: Written(account.credit.get()),
+        }
+    }
+
+    const fn account(&self) -> BillAccount {
+        BillAccount {
+            arrears: MicroCurrency::new(self.arrears_micro.0),
+            payments: MicroCurrency::new(self.payments_micro.0),
+            paid_out: MicroCurrency::new(self.paid_out_micro.0),
+            upheld: MicroCurrency::new(self.upheld_micro.0),
+            credit: MicroCurrency::new(self.credit_micro.0),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -155,9 +190,11 @@ impl BillJson {
             residual_export_wh: Written(bill.residual_export.get()),
             lines: bill.lines.iter().map(LineJson::of).collect(),
             total_micro: Written(bill.total.get()),
+            account: AccountJson::of(&bill.account),
             readings_root: Written(bill.readings_root),
             frequency_root: Written(bill.frequency_root),
             tariff_hash: Written(bill.tariff_hash),
+            fine_hash: Written(bill.fine_hash),
             issued_at: Written(bill.issued_at),
         }
     }
@@ -179,9 +216,11 @@ impl BillJson {
             residual_export: WattHours::new(self.residual_export_wh.0),
             lines: lines?.try_into()?,
             total: MicroCurrency::new(self.total_micro.0),
+            account: self.account.account(),
             readings_root: self.readings_root.0,
             frequency_root: self.frequency_root.0,
             tariff_hash: self.tariff_hash.0,
+            fine_hash: self.fine_hash.0,
             issued_at: self.issued_at.0,
         })
     }

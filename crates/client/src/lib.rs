@@ -45,6 +45,7 @@ mod atomic_file;
 mod bill_json;
 mod chain_json;
 mod decimal;
+mod fine_json;
 mod json;
 mod proof_columns;
 mod proof_json;

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bill_json::{BillJson, SegmentJson};
 use crate::chain_json::{AnchorJson, EventPathJson, PathJson, SetChangeJson};
+use crate::fine_json::FineJson;
 use crate::genesis_file::GenesisJson;
 use crate::json::{Base64, Written};
 use crate::proof_columns::{self, Columns, Patch};
@@ -33,6 +34,7 @@ pub(crate) struct ProofJson {
     bill: BillJson,
     bill_hash: Written<Hash>,
     tariff: Vec<SegmentJson>,
+    fine: FineJson,
     columns: Columns,
     day_seeds: Vec<Base64>,
     day_seals: SealsJson,
@@ -70,6 +72,7 @@ impl ProofJson {
             bill: BillJson::of(&proof.bill),
             bill_hash: Written(bill_hash),
             tariff: proof.segments.iter().map(SegmentJson::of).collect(),
+            fine: FineJson::of(&proof.fine),
             columns: Columns::of(&proof.days, &proof.frequency_days),
             day_seeds: proof.days.iter().map(|it| Base64(it.seed.as_bytes().to_vec())).collect(),
             day_seals: SealsJson {
@@ -138,6 +141,7 @@ impl ProofJson {
             segments: segments?.try_into()?,
             days: day_proofs.try_into()?,
             frequency_days: frequency_days.try_into()?,
+            fine: self.fine.basis()?,
         })
     }
 }

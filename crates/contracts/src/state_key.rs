@@ -28,6 +28,7 @@
 //! | `m` | bill | `CreditNote` |
 //! | `o` | usage point, bill number | bill id, while something is open |
 //! | `e` | usage point | `BillingAccount` |
+//! | `B` | grid operator, distributor | what is owed on bills of boundaries |
 //! | `a` | party, account kind, counterparty | balance |
 //! | `i` | party | `BackingLimit` |
 //! | `x` | hash of a payment reference | position |
@@ -300,6 +301,12 @@ pub fn open_bills(usage_point: &UsagePointId) -> Vec<u8> {
 #[must_use]
 pub fn billing_account(usage_point: &UsagePointId) -> Vec<u8> {
     key(b'e', &[usage_point.as_bytes()])
+}
+
+/// What a grid operator owes a distributor on the bills of its boundaries.
+#[must_use]
+pub fn boundary_claims(grid_operator: &PartyId, distributor: &PartyId) -> Vec<u8> {
+    key(b'B', &[grid_operator.as_bytes(), distributor.as_bytes()])
 }
 
 /// A balance.

@@ -100,12 +100,16 @@ fn entries(view: &View, body: Option<&Body>, event: &Event) -> Result<Vec<Entry>
     let mut entries = Vec::new();
     match (event, body) {
         (Event::BillIssued(issued), _) => {
-            let fine = wide(&fine_of(&of_bill(issued.bill)?));
+            let issued_bill = of_bill(issued.bill)?;
+            let fine = wide(&fine_of(&issued_bill));
             let bill = (issued.usage_point, Some(issued.bill));
             entries.push(entry(bill.0, "bill", wide(&issued.total) - fine, bill.1));
             if fine != 0 {
                 entries.push(entry(bill.0, "fine", fine, bill.1));
             }
+            // What was decided over the bill that this one replaces counts on.
+            let upheld = wide(&issued_bill.account.upheld);
+            entries.push(entry(bill.0, "dispute_credit", -upheld, bill.1));
         }
         (Event::CreditNoteIssued { bill, amount, .. }, _) => {
             let usage_point = of_bill(*bill)?.usage_point;

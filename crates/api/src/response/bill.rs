@@ -1,6 +1,6 @@
 //! Bills.
 
-use contracts::billing::{Bill, BillLine, BillState, LineKind};
+use contracts::billing::{Bill, BillAccount, BillLine, BillState, LineKind};
 use primitives::identifier::BillId;
 use primitives::units::Timestamp;
 use schemars::JsonSchema;
@@ -53,8 +53,10 @@ pub struct BillAmounts {
     pub open_micro: String,
     /// Of what was paid, what went to the bill's fine; it comes first.
     pub paid_fine_micro: String,
-    /// What went to taxes on top, after the fine; the rest pays what is charged.
+    /// What went to taxes on top, after the fine.
     pub paid_tax_micro: String,
+    /// What went to arrears that the bill itself collects, after taxes; the rest pays what is charged.
+    pub paid_arrears_micro: String,
     /// Taken back by the decision of a dispute.
     pub credited_micro: String,
     /// What of the open amount is in dispute: it is not collected and bears no fine.
@@ -74,6 +76,7 @@ impl BillEntry {
         seen: bool,
     ) -> Self {
         let days = bill.period.days().ok();
+        let split = state.paid_split();
         Self {
             bill: id.to_string(),
             usage_point: bill.usage_point.to_string(),
@@ -90,8 +93,9 @@ impl BillEntry {
                 total_micro: bill.total.get().to_string(),
                 paid_micro: state.paid.get().to_string(),
                 open_micro: state.open.get().to_string(),
-                paid_fine_micro: state.paid_split().fine.get().to_string(),
-                paid_tax_micro: state.paid_split().tax.get().to_string(),
+                paid_fine_micro: split.fine.get().to_string(),
+                paid_tax_micro: split.tax.get().to_string(),
+                paid_arrears_micro: split.arrears.get().to_string(),
                 credited_micro: state.credited.get().to_string(),
                 held_micro: state.held.get().to_string(),
                 status: status(state),
@@ -134,6 +138,8 @@ pub struct BillDetail {
     pub frequency_root: String,
     /// Hash of the tariff versions used.
     pub tariff_hash: String,
+    /// Hash of what the fine was counted from.
+    pub fine_hash: String,
     /// Energy and lines.
     #[serde(flatten)]
     pub content: Option<BillContent>,
@@ -152,6 +158,35 @@ pub struct BillContent {
     pub residual_export_wh: String,
     /// The lines.
     pub lines: Vec<LineEntry>,
+    /// How the account stood when the bill was issued.
+    pub account: BillAccountEntry,
+}
+
+/// What stands on a bill beside its lines; none of it is posted with the bill.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct BillAccountEntry {
+    /// What was open of other bills, disputed or not; they are paid before this one.
+    pub arrears_micro: String,
+    /// What the customer had paid since the bill before.
+    pub payments_micro: String,
+    /// What had been paid out for the bill that this one replaces.
+    pub paid_out_micro: String,
+    /// What a decision over the bill that this one replaces still takes off.
+    pub upheld_micro: String,
+    /// Credit that the bill used up.
+    pub credit_micro: String,
+}
+
+impl From<&BillAccount> for BillAccountEntry {
+    fn from(account: &BillAccount) -> Self {
+        Self {
+            arrears_micro: account.arrears.get().to_string(),
+            payments_micro: account.payments.get().to_string(),
+            paid_out_micro: account.paid_out.get().to_string(),
+            upheld_micro: account.upheld.get().to_string(),
+            credit_micro: account.credit.get().to_string(),
+        }
+    }
 }
 
 /// A line of a bill.
@@ -224,12 +259,14 @@ impl BillDetail {
             readings_root: bill.readings_root.to_string(),
             frequency_root: bill.frequency_root.to_string(),
             tariff_hash: bill.tariff_hash.to_string(),
+            fine_hash: bill.fine_hash.to_string(),
             content: seen.then(|| BillContent {
                 metered_import_wh: bill.metered_import.get().to_string(),
                 metered_export_wh: bill.metered_export.get().to_string(),
                 residual_import_wh: bill.residual_import.get().to_string(),
                 residual_export_wh: bill.residual_export.get().to_string(),
                 lines: bill.lines.iter().map(LineEntry::from).collect(),
+                account: BillAccountEntry::from(&bill.account),
             }),
         }
     }

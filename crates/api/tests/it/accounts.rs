@@ -87,6 +87,7 @@ async fn a_statement_adds_up_to_what_is_owed() {
         "fine_reversal",
         "credit_note",
         "bill",
+        "dispute_credit",
         "payment",
         "payment",
     ];

@@ -4,16 +4,17 @@ use client::proof_file::{ProofFile, ProofFileError};
 use client::verify::{TrustAnchor, VerifyError, verify};
 use contracts::billing::bill_calculation::tariff_hash;
 use contracts::billing::bill_proof::{BillProof, BillProofError, verify_bill_proof};
-use contracts::billing::{BillLine, LineKind};
+use contracts::billing::fine::{Dues, FineRules};
+use contracts::billing::{BillAccount, BillLine, FineBasis, LineKind};
 use contracts::tariff::{ExportRule, PriceRule, Slabs, TariffTerms};
-use primitives::calendar::BillingPeriod;
+use primitives::calendar::{BillingPeriod, LocalDay};
 use primitives::codec::{Bounded, decode, encode};
 use primitives::header::{Certificate, ValidatorSet};
 use primitives::key::Signature;
 use primitives::proof::SetChange;
 use primitives::reading::DaySeed;
 use primitives::units::{
-    BlockHeight, MicroCurrency, MilliHertz, MilliMicro, Timestamp, WattHours, Watts,
+    BasisPoints, BlockHeight, MicroCurrency, MilliHertz, MilliMicro, Timestamp, WattHours, Watts,
 };
 
 use crate::kit::{Ledger, curve, day, flat, full, key};
@@ -108,6 +109,18 @@ fn every_line() -> BillProof {
     ledger.proof(bill).unwrap()
 }
 
+/// A bill with a fine that began on an earlier bill and went on.
+fn fined() -> BillProof {
+    let mut ledger = with_curve();
+    ledger.fine_dues();
+    ledger.bill(ledger.home, one_day());
+    (2..=4).for_each(|number| ledger.live_through(day(number)));
+    ledger.bill(ledger.home, BillingPeriod::Day { day: day(2) });
+    (5..=7).for_each(|number| ledger.live_through(day(number)));
+    let bill = ledger.bill(ledger.home, BillingPeriod::Day { day: day(3) });
+    ledger.proof(bill).unwrap()
+}
+
 /// The price by the clock that `full` has for export.
 fn by_clock() -> PriceRule {
     match full().export {
@@ -134,6 +147,7 @@ fn right_proofs_verify_under_every_anchor() {
         (corrected(), 6),
         (after_set_change(), 0),
         (every_line(), 0),
+        (fined(), 0),
     ] {
         let text = text(&proof);
         assert_eq!(ProofFile::parse(text.as_bytes()).unwrap().proof(), &proof);
@@ -346,7 +360,8 @@ fn one_byte_of_a_signature_is_named() {
 /// Flips one bit of each byte of the canonical encoding: no field is left unchecked.
 #[test]
 fn no_bit_of_the_typed_proof_is_free() {
-    for proof in [after_set_change(), by_gateway(), estimated(), corrected(), every_line()] {
+    for proof in [after_set_change(), by_gateway(), estimated(), corrected(), every_line(), fined()]
+    {
         let bytes = encode(&proof);
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
@@ -361,7 +376,8 @@ fn no_bit_of_the_typed_proof_is_free() {
 /// Changes the value on each line of the file, keeping the file's form.
 #[test]
 fn every_changed_value_is_refused() {
-    for proof in [after_set_change(), by_gateway(), estimated(), corrected(), every_line()] {
+    for proof in [after_set_change(), by_gateway(), estimated(), corrected(), every_line(), fined()]
+    {
         let text = text(&proof);
         let lines: Vec<&str> = text.lines().collect();
         let mut changes = 0;
@@ -422,9 +438,9 @@ fn a_thousand_changed_bytes_are_refused() {
         random ^= random << 17;
         (random % below as u64) as usize
     };
-    for proof in [after_set_change(), by_gateway(), corrected(), every_line()] {
+    for proof in [after_set_change(), by_gateway(), corrected(), every_line(), fined()] {
         let bytes = text(&proof).into_bytes();
-        for _ in 0..334 {
+        for _ in 0..267 {
             let mut changed = bytes.clone();
             let place = next(bytes.len());
             changed[place] = changed[place].wrapping_add(1 + next(255) as u8);
@@ -510,34 +526,120 @@ fn corrections_after_the_bill_leave_its_proof_alone() {
 }
 
 #[test]
-fn a_fine_stands_on_the_bill_behind_what_the_proof_computes() {
-    let mut ledger = with_curve();
-    ledger.fine_dues();
-    ledger.bill(ledger.home, one_day());
-    for number in 2..=4 {
-        ledger.live_through(day(number));
-    }
-    let bill = ledger.bill(ledger.home, BillingPeriod::Day { day: day(2) });
-    let proof = ledger.proof(bill).unwrap();
-    let fine = proof.bill.lines.last().unwrap();
-    assert_eq!(fine.kind, contracts::billing::LineKind::Fine);
-    assert!(fine.amount.get() > 10_000_000, "the fixed part and a day of interest");
-    let verified = verify(&TrustAnchor::Nothing, text(&proof).as_bytes()).unwrap();
-    assert_eq!(verified.total, proof.bill.total);
-    let edited = |edit: &dyn Fn(&mut Vec<contracts::billing::BillLine>)| {
-        let mut proof = proof.clone();
+fn a_fine_is_counted_again_from_the_dues() {
+    let right = fined();
+    let fine = right.bill.lines.last().unwrap();
+    assert_eq!(fine.kind, LineKind::Fine);
+    assert!(right.fine.account.count.run.is_some(), "it goes on from the bill before");
+    let verified = verify_bill_proof(None, &right).unwrap();
+    assert_eq!((verified.fine, verified.account), (fine.amount, right.bill.account));
+    assert_eq!(verified.open_at_issue, right.bill.total);
+    assert!(right.bill.account.arrears > right.fine.account.dues(), "a fine is among the arrears");
+    let check = |wanted: &str, edit: &dyn Fn(&mut BillProof)| {
+        let mut proof = right.clone();
+        edit(&mut proof);
+        let found = verify_bill_proof(None, &proof).unwrap_err().to_string();
+        assert!(found.starts_with(wanted), "{found}\nwanted: {wanted}");
+    };
+    let lines = right.bill.lines.len();
+    let edit_lines = |proof: &mut BillProof, edit: &dyn Fn(&mut Vec<BillLine>)| {
         let mut lines = proof.bill.lines.to_vec();
         edit(&mut lines);
         proof.bill.lines = lines.try_into().unwrap();
-        wrong(&proof)
     };
-    let lines = proof.bill.lines.len();
-    let named = format!("line {lines} of the bill is about another subject, tariff or version");
-    assert_eq!(edited(&|lines| lines.last_mut().unwrap().version = 1), named);
-    let twice = edited(&|lines| lines.extend(lines.last().cloned()));
-    assert!(twice.contains("lines"), "{twice}");
-    let without = edited(&|lines| drop(lines.pop()));
-    assert!(without.contains("total"), "{without}");
+    let last = |proof: &mut BillProof, edit: &dyn Fn(&mut BillLine)| {
+        edit_lines(proof, &|lines| edit(lines.last_mut().unwrap()));
+    };
+    let subject = format!("line {lines} of the bill is about another subject");
+    check(&subject, &|proof| last(proof, &|it| it.version = 1));
+    check(&subject, &|proof| last(proof, &|it| it.name = "Fee".parse().unwrap()));
+    check(&format!("line {lines}: exact"), &|proof| {
+        last(proof, &|it| it.exact = MilliMicro::new(1))
+    });
+    check(&format!("line {lines}: energy"), &|proof| {
+        last(proof, &|it| it.energy = WattHours::new(1))
+    });
+    check(&format!("line {lines}: amount"), &|proof| {
+        last(proof, &|it| it.amount = MicroCurrency::new(it.amount.get() + 10_000));
+    });
+    check("the bill has", &|proof| edit_lines(proof, &|lines| lines.extend(lines.last().cloned())));
+    check("the bill has", &|proof| edit_lines(proof, &|lines| drop(lines.pop())));
+}
+
+type Changes = Vec<(LocalDay, Dues)>;
+
+/// The basis of a fine changed, and the bill made to commit to it: as a ledger would whose nodes
+/// count wrongly.
+#[test]
+fn a_ledger_that_fines_wrongly_is_found_out() {
+    let right = fined();
+    let forged = |edit: &dyn Fn(&mut FineBasis)| {
+        let mut proof = right.clone();
+        edit(&mut proof.fine);
+        let unsaid = verify_bill_proof(None, &proof).unwrap_err().to_string();
+        assert_eq!(unsaid, "what the fine is counted from is not what the bill commits to");
+        proof.bill.fine_hash = proof.fine.hash();
+        verify_bill_proof(None, &proof).unwrap_err().to_string()
+    };
+    let micro = |amount: MicroCurrency, by: i64| MicroCurrency::new(amount.get() + by);
+    let changes = |basis: &mut FineBasis, edit: &dyn Fn(&mut Changes)| {
+        let mut changes = basis.account.changes.to_vec();
+        edit(&mut changes);
+        basis.account.changes = changes.try_into().unwrap();
+    };
+    let rules = |basis: &mut FineBasis, edit: &dyn Fn(&mut FineRules)| {
+        let mut rules = basis.rules.general.to_vec();
+        rules.iter_mut().for_each(|(_, rules)| edit(rules));
+        basis.rules.general = rules.try_into().unwrap();
+    };
+    let counted: [&dyn Fn(&mut FineBasis); 6] = [
+        &|it| changes(it, &|changes| changes[0].1.at_end = micro(changes[0].1.at_end, 100_000_000)),
+        &|it| it.account.opening = micro(it.account.opening, -1_000_000_000),
+        &|it| it.account.charged = micro(it.account.charged, -10_000),
+        &|it| it.account.count.accrued += 10_000 * 10_000,
+        &|it| rules(it, &|rules| rules.daily = BasisPoints::new(200).unwrap()),
+        &|it| rules(it, &|rules| rules.threshold = micro(rules.threshold, 100_000_000)),
+    ];
+    for edit in counted {
+        let found = forged(edit);
+        let other = found.contains("what is proven gives") || found.contains("the bill has");
+        assert!(other, "{found}");
+    }
+    let before = |day: LocalDay| day.offset(-1).unwrap();
+    let impossible: [&dyn Fn(&mut FineBasis); 9] = [
+        &|it| it.today = before(it.today),
+        &|it| it.account.from = it.today.next().unwrap(),
+        &|it| it.account.count.accrued = i128::MAX,
+        &|it| it.account.count.accrued = -1,
+        &|it| it.account.count.run.as_mut().unwrap().total = i128::MIN,
+        &|it| it.account.count.run.as_mut().unwrap().exceeded_on = it.today,
+        &|it| changes(it, &|changes| changes.push(changes[0])),
+        &|it| changes(it, &|changes| changes[0].0 = LocalDay::MAX),
+        &|it| rules(it, &|rules| rules.fixed = MicroCurrency::new(-1)),
+    ];
+    for edit in impossible {
+        assert_eq!(forged(edit), "what the fine is counted from cannot be");
+    }
+}
+
+#[test]
+fn an_account_that_contradicts_its_bill_is_named() {
+    let check = |wanted: &str, edit: &dyn Fn(&mut BillAccount)| {
+        let mut proof = fined();
+        edit(&mut proof.bill.account);
+        let found = verify_bill_proof(None, &proof).unwrap_err().to_string();
+        assert!(found.contains(wanted), "{found}\nwanted: {wanted}");
+    };
+    let (one, minus) = (MicroCurrency::new(1), MicroCurrency::new(-1));
+    check("an amount is below zero", &|account| account.payments = minus);
+    check("an amount is below zero", &|account| account.credit = minus);
+    check("there is none", &|account| account.paid_out = one);
+    check("there is none", &|account| account.upheld = one);
+    check("the arrears are less", &|account| account.arrears = one);
+    check("more credit is used up", &|account| account.credit = MicroCurrency::new(1 << 40));
+    // What contradicts nothing is still not what the ledger's event says.
+    check("the bill hashes to", &|account| account.payments = one);
+    check("the bill hashes to", &|account| account.credit = one);
 }
 
 #[test]

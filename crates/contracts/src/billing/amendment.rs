@@ -10,9 +10,10 @@ use primitives::identifier::BillId;
 use primitives::units::{MicroCurrency, Timestamp};
 
 use super::bill_calculation::tariff_hash;
+use super::fine::{self, day_at};
 use super::issue_bill::{legs, tariff_segments};
 use super::settling::{BillPlace, put_bill, put_credit};
-use super::{Bill, BillState};
+use super::{Bill, BillState, Decision};
 use crate::account::posting;
 use crate::event::Event;
 use crate::execute::Context;
@@ -47,17 +48,78 @@ impl dyn State + '_ {
     }
 }
 
+/// A bill that another one replaces.
+pub(super) struct Replaced {
+    bill: Bill,
+    /// What had become of it.
+    before: BillState,
+    /// Since when an amount of it was in dispute and not decided, and how much was held.
+    disputed: Option<(Timestamp, MicroCurrency)>,
+    /// What had been paid out for it; not negative. That stays received, for the bill in its place.
+    pub paid_out: MicroCurrency,
+    /// The decision over it, or over one before it.
+    pub decision: Option<Decision>,
+}
+
+/// Takes the former bill back, for `bill` in its place.
+pub(super) fn replace(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    former: BillId,
+    bill: &Bill,
+) -> Result<Replaced, Rejection> {
+    let out_of_range = |_| Rejection::AmountOutOfRange;
+    let zero = MicroCurrency::ZERO;
+    let before = state.bill_state(former)?;
+    let open_dispute = state.dispute(former).filter(|it| it.decided.is_none());
+    let former = state.bill(former)?;
+    take_back(context, state, &former, &before, bill.id())?;
+    Ok(Replaced {
+        bill: former,
+        before,
+        disputed: open_dispute.map(|it| (it.raised_at, before.held)),
+        paid_out: before.paid.min(zero).checked_neg().map_err(out_of_range)?,
+        decision: before.decision,
+    })
+}
+
+/// As far as the new bill is lower, the fine is counted anew: what was billed by mistake was never due.
+/// What was in dispute bore no fine meanwhile.
+pub(super) fn reverse_fines(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    replaced: &Replaced,
+    bill: &Bill,
+) -> Result<(), Rejection> {
+    let zero = MicroCurrency::ZERO;
+    let less = |amount: MicroCurrency, by: MicroCurrency| {
+        amount.checked_sub(by).map_err(|_| Rejection::AmountOutOfRange)
+    };
+    let former = less(replaced.bill.total, replaced.before.credited)?.max(zero);
+    let lower = less(former, less(bill.total, bill.account.upheld)?.max(zero))?;
+    let until = replaced.before.paid_at.unwrap_or(context.time);
+    let (disputed_at, held) = replaced.disputed.unwrap_or((until, zero));
+    let runs = [
+        (lower, replaced.bill.issued_at, disputed_at.min(until)),
+        (less(lower, held)?, disputed_at, until),
+    ];
+    for (amount, from, until) in runs.into_iter().filter(|(amount, ..)| *amount > zero) {
+        let days = (day_at(context.rules, from), day_at(context.rules, until));
+        fine::forgive(context, state, (bill.usage_point, amount), days)?;
+    }
+    Ok(())
+}
+
 /// Takes a bill back: its postings are reversed one by one, and what was paid for it becomes credit
-/// of the usage point. Gives what the customer had received for a negative bill (zero or negative):
-/// that stays received, now for the bill in its place.
-pub(super) fn take_back(
+/// of the usage point.
+fn take_back(
     context: &Context<'_>,
     state: &mut dyn State,
     bill: &Bill,
+    before: &BillState,
     replaced_by: BillId,
-) -> Result<MicroCurrency, Rejection> {
+) -> Result<(), Rejection> {
     let id = bill.id();
-    let before = state.bill_state(id)?;
     let released = before.paid.max(MicroCurrency::ZERO);
     let out_of_range = |_| Rejection::AmountOutOfRange;
     let amount = bill.total.checked_sub(before.credited).map_err(out_of_range)?;
@@ -87,15 +149,18 @@ pub(super) fn take_back(
         held: zero,
         fine: zero,
         tax: zero,
+        arrears: zero,
+        paid_out: zero,
+        decision: None,
         replaced_by: Some(replaced_by),
-        ..before
+        ..*before
     };
     put_bill(context, state, BillPlace::from(bill), closed)?;
     if released > zero {
         let credit = state.billing_account(bill.usage_point).credit.checked_add(released);
-        put_credit(state, bill.usage_point, credit.map_err(out_of_range)?);
+        put_credit(state, bill.usage_point, credit.map_err(out_of_range)?)?;
     }
-    Ok(before.paid.min(zero))
+    Ok(())
 }
 
 /// How much more the customer has received for a bill than it says: owed to the biller, who owes it
@@ -153,7 +218,7 @@ mod tests {
     use crate::tests::kit::*;
 
     use crate::account::Account;
-    use crate::billing::{PayOutBill, bill_id};
+    use crate::billing::{DecideDispute, DisputeBill, PayOutBill, bill_id};
     use crate::metering::CorrectFrequency;
     use crate::tariff::AmendTariff;
     use primitives::calendar::BillingPeriod;
@@ -244,6 +309,84 @@ mod tests {
         assert_eq!(dues(network.north.id, grid.id), -1_000_000);
         network.accept(&network.pay(&home, 1_000_000));
         assert_eq!(standing(&network, 4), (1_000_000 - BILLED, 0, 0));
+        network.assert_books();
+    }
+
+    #[test]
+    fn inside_a_bill_fine_then_tax_then_arrears_then_current_is_paid() {
+        let taxes = |terms: crate::tariff::TariffTerms| {
+            let duty = crate::tariff::Tax {
+                name: "Duty".parse().unwrap(),
+                rate: primitives::units::BasisPoints::new(1_000).unwrap(),
+                kind: crate::tariff::TaxKind::Exclusive,
+            };
+            crate::tariff::TariffTerms { taxes: vec![duty].try_into().unwrap(), ..terms }
+        };
+        let mut network = stage(taxes(flat(5_000_000)), reading(0, 250));
+        let (home, day, grid) = (network.homes[0].clone(), network.day(0), network.grid.clone());
+        network.accept(&by(&[&grid.key], PayOutBill { bill: revision(&network, 1) }));
+        // Every slot was the other way round: 132 to pay with the tax, and 120 to give back.
+        for slot in 0..96 {
+            network.accept(&network.correct(&home, network.period(day, slot), reading(250, 0)));
+        }
+        network.accept(&network.bill(&[&home], day));
+        let issued = network.state().bill(revision(&network, 2)).unwrap();
+        assert_eq!((issued.total.get(), issued.account.paid_out.get()), (132_000_000, BILLED));
+        assert_eq!(standing(&network, 2), (-BILLED, 252_000_000, 0));
+        let split = |network: &Network| {
+            let split = network.state().bill_state(revision(network, 2)).unwrap().paid_split();
+            [split.fine, split.tax, split.arrears, split.current].map(MicroCurrency::get)
+        };
+        // No fine rules, no fine; the tax is 12.
+        for (pay, wanted) in [
+            (5_000_000, [0, 5_000_000, 0, 0]),
+            (10_000_000, [0, 12_000_000, 3_000_000, 0]),
+            (120_000_000, [0, 12_000_000, BILLED, 3_000_000]),
+            (117_000_000, [0, 12_000_000, BILLED, BILLED]),
+        ] {
+            network.accept(&network.pay(&home, pay));
+            assert_eq!(split(&network), wanted);
+            network.assert_books();
+        }
+        assert_eq!(network.open(&home), 0);
+    }
+
+    #[test]
+    fn a_decision_stands_whatever_is_amended_after_it() {
+        let mut network = stage(flat(5_000_000), reading(250, 0));
+        let (home, day) = (network.homes[0].clone(), network.day(0));
+        let regulator = network.regulators[0].key.clone();
+        let amount = MicroCurrency::new(50_000_000);
+        let reason_hash = primitives::hash::Hash::ZERO;
+        let dispute = DisputeBill { bill: revision(&network, 1), amount, reason_hash };
+        network.accept(&by(&[&home.customer.key], dispute));
+        let upheld = MicroCurrency::new(30_000_000);
+        network.accept(&by(&[&regulator], DecideDispute { bill: revision(&network, 1), upheld }));
+        // (import of the slot, total, what of the decision counts on, open)
+        for (number, (import, total, counts_on, open)) in (2..).zip([
+            // The distributor cannot undo it by a trifle.
+            (251, 120_010_000, 30_000_000, 90_010_000),
+            // 10 less: the decision covers it.
+            (0, 118_750_000, 28_750_000, 90_000_000),
+            // 10 more than before are owed beside it.
+            (2_250, 130_000_000, 30_000_000, 100_000_000),
+        ]) {
+            let period = network.period(day, 3);
+            network.accept(&network.correct(&home, period, reading(import, 0)));
+            network.accept(&network.bill(&[&home], day));
+            let bill = network.state().bill(revision(&network, number)).unwrap();
+            assert_eq!((bill.total.get(), bill.account.upheld.get()), (total, counts_on));
+            assert_eq!(standing(&network, number), (0, open, 0));
+            network.assert_books();
+        }
+        // A lower bill than decided takes the decision in.
+        for slot in 0..96 {
+            network.accept(&network.correct(&home, network.period(day, slot), reading(100, 0)));
+        }
+        network.accept(&network.bill(&[&home], day));
+        assert_eq!(standing(&network, 5), (0, 48_000_000, 0));
+        let again = DisputeBill { bill: revision(&network, 5), amount: upheld, reason_hash };
+        network.check(&[(by(&[&home.customer.key], again), emits(&["BillDisputed"]))]);
         network.assert_books();
     }
 

@@ -21,7 +21,7 @@ use primitives::reading::{DaySeed, Reading};
 use primitives::units::{BlockHeight, MicroCurrency, MilliHertz, Timestamp};
 
 use super::bill_calculation::TariffSegment;
-use super::{Bill, BillIssued};
+use super::{Bill, BillAccount, BillIssued, FineBasis};
 use crate::event::Event;
 use crate::genesis::Genesis;
 use crate::metering::MAX_SLOTS;
@@ -55,6 +55,8 @@ pub struct BillProof {
     pub days: Bounded<DayProof, MAX_DAYS>,
     /// The frequencies, likewise; empty when no price needs one.
     pub frequency_days: Bounded<FrequencyDayProof, MAX_DAYS>,
+    /// What the fine was counted from.
+    pub fine: FineBasis,
 }
 
 /// One day of readings and what binds them.
@@ -143,6 +145,12 @@ pub struct VerifiedBill {
     pub period: BillingPeriod,
     /// Its total; negative when the customer is owed.
     pub total: MicroCurrency,
+    /// The fine in it.
+    pub fine: MicroCurrency,
+    /// How the account stood.
+    pub account: BillAccount,
+    /// What was open of it right after its issue.
+    pub open_at_issue: MicroCurrency,
     /// The block in which it was issued.
     pub height: BlockHeight,
     /// The height of the final header.

@@ -10,6 +10,7 @@ use primitives::identifier::{BillId, TariffId};
 
 use super::bill_calculation::TariffSegment;
 use super::bill_proof::{MAX_DAYS, MAX_SEGMENTS};
+use super::fine::FineBasis;
 use crate::metering::{FrequencyDay, MAX_SLOTS, MeteredDay, SealedBy};
 use crate::rejection::Rejection;
 use crate::state::{Position, State};
@@ -30,7 +31,7 @@ pub struct DaySources {
 }
 
 /// Everything that a bill was computed from.
-#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct BillSources {
     /// One entry for each day of the billing period.
     pub days: Bounded<DaySources, MAX_DAYS>,
@@ -38,9 +39,21 @@ pub struct BillSources {
     pub frequency_days: Bounded<CorrectionPositions, MAX_DAYS>,
     /// The first period, tariff and version of each segment.
     pub segments: Bounded<(SettlementPeriod, TariffId, u16), MAX_SEGMENTS>,
+    /// What the fine was counted from.
+    pub fine: FineBasis,
 }
 
 impl BillSources {
+    /// No day and no tariff yet.
+    pub(super) const fn new(fine: FineBasis) -> Self {
+        Self {
+            days: Bounded::new(),
+            frequency_days: Bounded::new(),
+            segments: Bounded::new(),
+            fine,
+        }
+    }
+
     /// Notes a sealed day of readings; an unsealed one leaves no note.
     pub(super) fn note_readings(&mut self, metered_day: &MeteredDay) {
         let Some(seal) = metered_day.seal else { return };

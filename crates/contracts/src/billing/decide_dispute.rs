@@ -6,7 +6,7 @@ use primitives::units::MicroCurrency;
 
 use super::fine::{self, day_at};
 use super::settling::{BillPlace, add_credit, put_bill};
-use super::{Bill, BillState, Dispute};
+use super::{Bill, BillState, Decision, Dispute};
 use crate::account::posting;
 use crate::event::Event;
 use crate::execute::Context;
@@ -74,6 +74,7 @@ impl DecideDispute {
         let unpaid = self.upheld.min(after.open).max(MicroCurrency::ZERO);
         let released = self.upheld.checked_sub(unpaid).map_err(out_of_range)?;
         after.credited = after.credited.checked_add(self.upheld).map_err(out_of_range)?;
+        after.decision = Some(Decision { total: bill.total, upheld: after.credited });
         after.open = after.open.checked_sub(unpaid).map_err(out_of_range)?;
         after.paid = after.paid.checked_sub(released).map_err(out_of_range)?;
         after.held = MicroCurrency::ZERO;

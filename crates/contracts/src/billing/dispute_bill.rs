@@ -80,8 +80,11 @@ impl Transaction for DisputeBill {
             state.emit(Event::AlreadyRecorded {});
             return Ok(());
         }
-        if self.amount > bill.total {
-            let owed_micro = bill.total.max(MicroCurrency::ZERO).get().unsigned_abs();
+        // What a decision over the bill before took back cannot be disputed again.
+        let total = bill.total.checked_sub(bill_state.credited);
+        let total = total.map_err(|_| Rejection::AmountOutOfRange)?;
+        if self.amount > total {
+            let owed_micro = total.max(MicroCurrency::ZERO).get().unsigned_abs();
             return Err(Rejection::MoreThanOwed { owed_micro });
         }
         if let Some(paid_at) = bill_state.paid_at {

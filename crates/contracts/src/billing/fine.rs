@@ -10,10 +10,11 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::calendar::LocalDay;
-use primitives::codec::Bounded;
+use primitives::codec::{self, Bounded};
+use primitives::hash::Hash;
 use primitives::identifier::{PartyId, UsagePointId};
 use primitives::rounding::div_floor;
-use primitives::units::{BasisPoints, MicroCurrency, Timestamp};
+use primitives::units::{BasisPoints, MicroCurrency, OutOfRange, Timestamp};
 
 use super::settling::add_credit;
 use crate::account::posting;
@@ -36,6 +37,8 @@ pub const MAX_COUNTED_DAYS: i32 = 3_660;
 
 /// Fines are counted in 10⁻⁴ micro: micro times basis points, so that a day rounds nothing.
 const PARTS_PER_MICRO: i128 = 10_000;
+/// More than any ledger's fines come to, and little enough that no sum of days leaves its range.
+const MAX_PARTS: i128 = 1 << 100;
 
 /// When and how much is fined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -56,10 +59,12 @@ pub struct FineRules {
 pub type FineRulesHistory = Bounded<(LocalDay, FineRules), MAX_RULE_CHANGES>;
 
 /// The rules of a distributor: its own ones, before them the general ones.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
 pub struct FineRulesOf {
-    own: FineRulesHistory,
-    general: FineRulesHistory,
+    /// The distributor's own.
+    pub own: FineRulesHistory,
+    /// Those of everybody that has none of its own.
+    pub general: FineRulesHistory,
 }
 
 impl FineRulesOf {
@@ -77,6 +82,15 @@ impl FineRulesOf {
     fn is_empty(&self) -> bool {
         self.own.is_empty() && self.general.is_empty()
     }
+
+    /// The same without what no longer holds on `day`.
+    fn since(&self, day: LocalDay) -> Self {
+        let since = |history: &FineRulesHistory| {
+            let held = history.partition_point(|(from, _)| *from <= day).saturating_sub(1);
+            Bounded::try_from(&history[held..]).expect("no more than before")
+        };
+        Self { own: since(&self.own), general: since(&self.general) }
+    }
 }
 
 /// Dues above the threshold, from the end of one day on.
@@ -84,20 +98,22 @@ impl FineRulesOf {
 pub struct FineRun {
     /// The day at whose end they exceeded it.
     pub exceeded_on: LocalDay,
-    fixed_charged: bool,
+    /// Whether the grace is over and the fixed part charged.
+    pub fixed_charged: bool,
     /// Fined since, in 10⁻⁴ micro.
-    total: i128,
+    pub total: i128,
 }
 
 /// What was counted up to some day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
-struct Count {
-    run: Option<FineRun>,
+pub struct FineCount {
+    /// The dues above the threshold, while they are.
+    pub run: Option<FineRun>,
     /// Fined since ever, in 10⁻⁴ micro.
-    accrued: i128,
+    pub accrued: i128,
 }
 
-impl Count {
+impl FineCount {
     /// A day ends with `dues`, of which it had at least `lowest` all day.
     fn end_of(&mut self, day: LocalDay, rules: Option<&FineRules>, dues: Dues) {
         let Some(rules) = rules.filter(|rules| dues.at_end > rules.threshold) else {
@@ -130,46 +146,52 @@ impl Count {
 
 /// The dues of one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-struct Dues {
-    at_end: MicroCurrency,
-    lowest: MicroCurrency,
+pub struct Dues {
+    /// When it ended.
+    pub at_end: MicroCurrency,
+    /// The lowest that they were in it.
+    pub lowest: MicroCurrency,
 }
 
 /// The dues of a usage point and the fine on them.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct FineAccount {
     /// The first day whose end is not counted for good.
-    from: LocalDay,
-    count: Count,
+    pub from: LocalDay,
+    /// What was counted before it.
+    pub count: FineCount,
     /// The dues when that day began.
-    dues: MicroCurrency,
+    pub opening: MicroCurrency,
     /// How they changed since, rising by day.
-    changes: Bounded<(LocalDay, Dues), MAX_DUES_CHANGES>,
+    pub changes: Bounded<(LocalDay, Dues), MAX_DUES_CHANGES>,
     /// What was put on bills, less what was reversed: whole minor units.
-    charged: MicroCurrency,
+    pub charged: MicroCurrency,
+    /// The day of the last bill: what was counted before it stood on that one.
+    pub billed_on: LocalDay,
 }
 
 impl FineAccount {
     const fn new(today: LocalDay) -> Self {
         Self {
             from: today,
-            count: Count { run: None, accrued: 0 },
-            dues: MicroCurrency::ZERO,
+            count: FineCount { run: None, accrued: 0 },
+            opening: MicroCurrency::ZERO,
             changes: Bounded::new(),
             charged: MicroCurrency::ZERO,
+            billed_on: today,
         }
     }
 
     /// What is issued, unpaid and undisputed, without fines.
     #[must_use]
     pub fn dues(&self) -> MicroCurrency {
-        self.changes.last().map_or(self.dues, |(_, dues)| dues.at_end)
+        self.changes.last().map_or(self.opening, |(_, dues)| dues.at_end)
     }
 
     /// Counts the days that end before `until`.
-    fn counted(&self, rules: &FineRulesOf, until: LocalDay) -> Count {
+    fn counted(&self, rules: &FineRulesOf, until: LocalDay) -> FineCount {
         let mut count = self.count;
-        let mut dues = self.dues;
+        let mut dues = self.opening;
         let mut changes = self.changes.iter().peekable();
         let first = self.from.get().max(until.get().saturating_sub(MAX_COUNTED_DAYS));
         for day in (first..until.get()).filter_map(|day| LocalDay::new(day).ok()) {
@@ -194,7 +216,7 @@ impl FineAccount {
         self.count = self.counted(rules, until);
         let passed = self.changes.partition_point(|(day, _)| *day < until);
         if let Some((_, last)) = passed.checked_sub(1).map(|index| self.changes[index]) {
-            self.dues = last.at_end;
+            self.opening = last.at_end;
         }
         self.changes = Bounded::try_from(&self.changes[passed..]).expect("fewer than before");
         self.from = until;
@@ -239,7 +261,7 @@ impl FineAccount {
         for day in [from, until] {
             let index = changes.partition_point(|(at, _)| *at < day);
             if changes.get(index).is_none_or(|(at, _)| *at != day) {
-                let before = index.checked_sub(1).map_or(self.dues, |it| changes[it].1.at_end);
+                let before = index.checked_sub(1).map_or(self.opening, |it| changes[it].1.at_end);
                 changes.insert(index, (day, Dues { at_end: before, lowest: before }));
             }
         }
@@ -258,11 +280,74 @@ impl FineAccount {
         rules: &FineRulesOf,
         today: LocalDay,
         minor_unit_micro: i64,
-    ) -> Result<MicroCurrency, Rejection> {
+    ) -> Result<MicroCurrency, OutOfRange> {
         let unit = i128::from(minor_unit_micro);
         let units = div_floor(self.counted(rules, today).accrued, unit * PARTS_PER_MICRO);
-        let micro = i64::try_from(units * unit).map_err(|_| Rejection::AmountOutOfRange)?;
+        let micro = i64::try_from(units * unit).map_err(|_| OutOfRange::of("MicroCurrency"))?;
         Ok(MicroCurrency::new(micro))
+    }
+}
+
+/// What the fine on a bill is counted from: everything that the bill's proof needs to count it again.
+///
+/// Days before the last bill are counted for good; what happened since stands day by day.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct FineBasis {
+    /// The day on which it is counted: the days before it have ended.
+    pub today: LocalDay,
+    /// The rules since the account's first day.
+    pub rules: FineRulesOf,
+    /// The dues, before the bill.
+    pub account: FineAccount,
+}
+
+impl FineBasis {
+    /// What the next bill of a usage point counts its fine from.
+    pub(super) fn load(
+        context: &Context<'_>,
+        state: &dyn State,
+        id: UsagePointId,
+    ) -> Result<Self, Rejection> {
+        let rules = state.fine_rules_of(state.usage_point(id)?.biller);
+        let today = day_at(context.rules, context.time);
+        let mut account = state.fine_account(id).unwrap_or_else(|| FineAccount::new(today));
+        account.fold(&rules, account.billed_on.min(today));
+        Ok(Self { today, rules: rules.since(account.from), account })
+    }
+
+    /// The fine that the bill takes up: what is fined and stands on no bill yet.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] when it does not fit.
+    pub fn fine(&self, minor_unit_micro: i64) -> Result<MicroCurrency, OutOfRange> {
+        let fined = self.account.fined(&self.rules, self.today, minor_unit_micro)?;
+        Ok(fined.checked_sub(self.account.charged)?.max(MicroCurrency::ZERO))
+    }
+
+    /// The hash that the bill commits to.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        Hash::of_domain("gridtally/fine-basis/v1", &[&codec::encode(self)])
+    }
+
+    /// Whether a ledger can have written it. What a proof carries may be anything, and is counted
+    /// only when this holds: then no sum leaves its range.
+    pub(super) fn is_possible(&self) -> bool {
+        let Self { today, rules, account } = self;
+        let counted = |parts: i128| (0..=MAX_PARTS).contains(&parts);
+        let rules_hold = |history: &FineRulesHistory| {
+            let zero = MicroCurrency::ZERO;
+            history.is_sorted_by(|(one, _), (next, _)| one < next)
+                && history.iter().all(|(_, rules)| rules.threshold >= zero && rules.fixed >= zero)
+        };
+        let run_holds = |run: FineRun| counted(run.total) && run.exceeded_on < account.from;
+        account.from <= *today
+            && account.changes.is_sorted_by(|(one, _), (next, _)| one < next)
+            && account.changes.iter().all(|(day, _)| (account.from..=*today).contains(day))
+            && counted(account.count.accrued)
+            && account.count.run.is_none_or(run_holds)
+            && rules_hold(&rules.own)
+            && rules_hold(&rules.general)
     }
 }
 
@@ -292,12 +377,13 @@ pub fn fine_standing(
     let fine_rules = state.fine_rules_of(state.usage_point(id)?.biller);
     let today = day_at(rules, now);
     let account = state.fine_account(id).unwrap_or_else(|| FineAccount::new(today));
-    let fined = account.fined(&fine_rules, today, rules.minor_unit_micro())?;
+    let fined = account.fined(&fine_rules, today, rules.minor_unit_micro());
+    let pending = fined.and_then(|fined| fined.checked_sub(account.charged));
     Ok(FineStanding {
         dues: account.dues(),
         rules: fine_rules.at(today).copied(),
         exceeded_on: account.counted(&fine_rules, today).run.map(|run| run.exceeded_on),
-        pending: fined.checked_sub(account.charged).map_err(|_| Rejection::AmountOutOfRange)?,
+        pending: pending.map_err(|_| Rejection::AmountOutOfRange)?,
     })
 }
 
@@ -306,29 +392,16 @@ pub(super) fn day_at(rules: &Rules, time: Timestamp) -> LocalDay {
     rules.calendar().day_of(rules.period_at(time)).unwrap_or(LocalDay::MAX)
 }
 
-/// The fine that the next bill of a usage point takes up.
-pub(super) fn pending(
-    context: &Context<'_>,
-    state: &dyn State,
-    id: UsagePointId,
-) -> Result<MicroCurrency, Rejection> {
-    let standing = fine_standing(context.rules, state, id, context.time)?;
-    Ok(standing.pending.max(MicroCurrency::ZERO))
-}
-
-/// A bill took up this much of the fine.
+/// A bill was issued and took up this much of the fine.
 pub(super) fn charge(
     context: &Context<'_>,
     state: &mut dyn State,
     id: UsagePointId,
     fine: MicroCurrency,
 ) -> Result<(), Rejection> {
-    if fine == MicroCurrency::ZERO {
-        return Ok(());
-    }
-    let today = day_at(context.rules, context.time);
-    let mut account = state.fine_account(id).unwrap_or_else(|| FineAccount::new(today));
+    let Some(mut account) = state.fine_account(id) else { return Ok(()) };
     account.charged = account.charged.checked_add(fine).map_err(|_| Rejection::AmountOutOfRange)?;
+    account.billed_on = day_at(context.rules, context.time);
     state.write(state_key::fine_account(&id), &account);
     Ok(())
 }
@@ -366,9 +439,9 @@ pub(super) fn forgive(
     let rules = state.fine_rules_of(usage_point.biller);
     let today = day_at(context.rules, context.time);
     let unit = context.rules.minor_unit_micro();
-    let before = account.fined(&rules, today, unit)?;
+    let before = account.fined(&rules, today, unit).map_err(out_of_range)?;
     account.forgive(&rules, amount, days);
-    let after = account.fined(&rules, today, unit)?;
+    let after = account.fined(&rules, today, unit).map_err(out_of_range)?;
     let credited = account.charged.checked_sub(after).map_err(out_of_range)?;
     let credited = credited.max(MicroCurrency::ZERO);
     account.charged = account.charged.checked_sub(credited).map_err(out_of_range)?;
@@ -474,7 +547,7 @@ mod tests {
         let changes: Vec<_> =
             (0..600).map(|number| (number * 2, 90 + i64::from(number % 7) * 40)).collect();
         let whole = account(&changes);
-        let mut count = Count::default();
+        let mut count = FineCount::default();
         let mut dues = 0;
         for number in 0..1_250 {
             let before = dues;

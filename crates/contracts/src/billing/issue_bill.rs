@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::calendar::{BillingPeriod, LocalDay, SettlementPeriod};
 use primitives::codec::Bounded;
-use primitives::identifier::{BillId, PartyId, TariffId, UsagePointId};
+use primitives::identifier::{PartyId, TariffId, UsagePointId};
 use primitives::units::{MicroCurrency, MilliMicro, WattHours};
 
-use super::amendment::{paid_out_too_much, take_back};
+use super::amendment::{paid_out_too_much, replace, reverse_fines};
 use super::bill_calculation::{
     BillInputs, CalculationError, Calculator, DayInput, TariffSegment, no_allocation, tariff_hash,
 };
 use super::bill_proof::issued_event;
-use super::fine::{self, day_at};
+use super::fine::{self, FineBasis};
 use super::settling::{BillPlace, add_credit, put_bill, put_credit};
-use super::{Bill, BillLine, BillSources, BillState, LineKind};
+use super::{Bill, BillAccount, BillLine, BillSources, BillState, LineKind};
 use crate::account::posting;
 use crate::event::Event;
 use crate::execute::Context;
@@ -77,7 +77,7 @@ impl Transaction for IssueBill {
         };
         for id in self.usage_points.iter() {
             match run.prepare(state, *id) {
-                Ok(Prepared::New(draft)) => issue(context, state, &draft)?,
+                Ok(Prepared::New(draft)) => issue(context, state, *draft)?,
                 Ok(Prepared::AlreadyRecorded) => state.emit(Event::AlreadyRecorded {}),
                 Err(rejection) if self.usage_points.len() == 1 => return Err(rejection),
                 Err(rejection) => state.emit(Event::BillRefused {
@@ -99,7 +99,7 @@ enum Prepared {
     New(Box<Draft>),
 }
 
-/// A bill to be issued, and what it was computed from.
+/// A bill to be issued, and what it was computed from. How the account stands is seen at its issue.
 struct Draft {
     bill: Bill,
     sources: BillSources,
@@ -132,7 +132,7 @@ impl Run<'_> {
         }
         require_day_ended(self.context, period_days(&self.period).1)?;
         let in_force = self.bill_in_force(state, id)?;
-        let basis = self.basis(state, id)?;
+        let basis = self.basis(state, id, in_force.as_ref())?;
         if let Some(bill) = &in_force
             && bill.readings_root == DayCommitment::root(&basis.readings)
             && bill.frequency_root == DayCommitment::root(&basis.frequencies)
@@ -163,12 +163,21 @@ impl Run<'_> {
         Ok(same)
     }
 
-    fn basis(&mut self, state: &dyn State, id: UsagePointId) -> Result<Basis, Rejection> {
+    fn basis(
+        &mut self,
+        state: &dyn State,
+        id: UsagePointId,
+        replaced: Option<&Bill>,
+    ) -> Result<Basis, Rejection> {
         let segments = tariff_segments(self.context.rules, state, id, period_days(&self.period))?;
         let needs_frequency =
             segments.iter().any(|segment| segment.version.terms.needs_frequency());
         let (mut readings, mut frequencies) = (Vec::new(), Vec::new());
-        let mut sources = BillSources::default();
+        // A fine is not about the period: the next revision shows the same one.
+        let mut sources = BillSources::new(match replaced {
+            Some(former) => state.bill_sources(former.id())?.fine,
+            None => FineBasis::load(self.context, state, id)?,
+        });
         sources.note_segments(&segments)?;
         for day in days_of(&self.period) {
             let metered_day = state.metered_day(id, day);
@@ -204,11 +213,8 @@ impl Run<'_> {
         }
         let calculation = self.calculator.bill(&inputs, &no_allocation).map_err(rejection)?;
         let mut lines = calculation.lines;
-        // A fine is not about the period: the next revision shows the same one.
-        lines.extend(match replaced {
-            Some(former) => former.lines.iter().find(|it| it.kind == LineKind::Fine).cloned(),
-            None => fine_line(fine::pending(self.context, state, id)?),
-        });
+        let fine = basis.sources.fine.fine(rules.minor_unit_micro());
+        lines.extend(fine_line(fine.map_err(|_| Rejection::AmountOutOfRange)?));
         let total = MicroCurrency::sum(lines.iter().map(|line| line.amount));
         Ok(Bill {
             usage_point: id,
@@ -226,9 +232,11 @@ impl Run<'_> {
             lines: Bounded::try_from(lines)
                 .map_err(|_| Rejection::TooMuchWork { bound: super::MAX_LINES as u64 })?,
             total: total.map_err(|_| Rejection::AmountOutOfRange)?,
+            account: BillAccount::ZERO,
             readings_root: DayCommitment::root(&basis.readings),
             frequency_root: DayCommitment::root(&basis.frequencies),
             tariff_hash: tariff_hash(&inputs.segments),
+            fine_hash: basis.sources.fine.hash(),
             issued_at: self.context.time,
         })
     }
@@ -323,75 +331,92 @@ pub(super) fn tariff_segments(
 }
 
 /// Writes the bill, posts its lines, uses up credit. A bill that it replaces is taken back before.
-fn issue(context: &Context<'_>, state: &mut dyn State, draft: &Draft) -> Result<(), Rejection> {
-    let Draft { bill, sources } = draft;
-    let id = bill.id();
+fn issue(context: &Context<'_>, state: &mut dyn State, draft: Draft) -> Result<(), Rejection> {
+    let Draft { mut bill, sources } = draft;
+    let (id, usage_point) = (bill.id(), bill.usage_point);
     let out_of_range = |_| Rejection::AmountOutOfRange;
-    // What the customer received for the bill before; zero or negative.
-    let received = match bill.replaces() {
-        Some(former) => replace(context, state, former, bill)?,
-        None => MicroCurrency::ZERO,
-    };
-    for (debtor, creditor, amount) in legs(bill)? {
+    let zero = MicroCurrency::ZERO;
+    let replaced = bill.replaces().map(|it| replace(context, state, it, &bill)).transpose()?;
+    if let Some(replaced) = &replaced {
+        let upheld = replaced.decision.map(|decision| decision.of_total(bill.total));
+        bill.account.paid_out = replaced.paid_out;
+        bill.account.upheld = upheld.transpose().map_err(out_of_range)?.unwrap_or(zero);
+    } else {
+        // Rule: the oldest bill first, also for credit that waits.
+        add_credit(context, state, usage_point, zero)?;
+    }
+    let mut account = state.billing_account(usage_point);
+    bill.account.arrears = account.to_pay;
+    bill.account.payments = std::mem::replace(&mut account.payments, zero);
+    let unpaid = bill.open_at_issue().map_err(out_of_range)?;
+    let used = account.credit.min(unpaid).max(zero);
+    bill.account.credit = used;
+    let bill = bill;
+
+    for (debtor, creditor, amount) in legs(&bill)? {
         posting::owe(state, debtor, creditor, amount)?;
     }
-    let unpaid = bill.total.checked_sub(received).map_err(out_of_range)?;
+    posting::owe(state, bill.biller, bill.customer, bill.account.upheld)?;
     if bill.export_payer != bill.biller {
         // What the grid operator paid out too much is collected like everything else on the bill.
         let sides = (bill.customer, bill.export_payer);
-        let too_much = paid_out_too_much(bill, received)?;
-        posting::interpose(state, sides, bill.biller, too_much)?;
+        posting::interpose(state, sides, bill.biller, collected_too(&bill)?)?;
     }
-    mark_billed(state, bill);
-    let mut account = state.billing_account(bill.usage_point);
-    let used = account.credit.min(unpaid).max(MicroCurrency::ZERO);
+    mark_billed(state, &bill);
     account.bills = bill.number;
-    account.credit = account.credit.checked_sub(used).map_err(out_of_range)?;
-    state.put_billing_account(bill.usage_point, &account);
-    state.write(state_key::bill(&id), bill);
-    state.write(state_key::bill_sources(&id), sources);
-    let bill_state = BillState {
-        paid: received.checked_add(used).map_err(out_of_range)?,
-        open: unpaid.checked_sub(used).map_err(out_of_range)?,
-        credited: MicroCurrency::ZERO,
-        held: MicroCurrency::ZERO,
-        fine: bill.sum_of(LineKind::Fine).map_err(out_of_range)?,
-        tax: bill.sum_of(LineKind::TaxExclusive).map_err(out_of_range)?,
-        paid_at: None,
-        position: context.position,
-        replaced_by: None,
-    };
-    put_bill(context, state, BillPlace::from(bill), bill_state)?;
-    state.emit(issued_event(bill));
-    if used > MicroCurrency::ZERO {
-        state.emit(Event::BillPaid { bill: id, amount: used, open: bill_state.open });
-        put_credit(state, bill.usage_point, account.credit);
+    state.put_billing_account(usage_point, &account)?;
+    state.write(state_key::bill(&id), &bill);
+    state.write(state_key::bill_sources(&id), &sources);
+    let decision = replaced.as_ref().and_then(|replaced| replaced.decision);
+    let at_issue = BillState { decision, ..state_at_issue(context, &bill)? };
+    put_bill(context, state, BillPlace::from(&bill), at_issue)?;
+    state.emit(issued_event(&bill));
+    if used > zero {
+        let open = state.bill_state(id)?.open;
+        state.emit(Event::BillPaid { bill: id, amount: used, open });
+        let left = account.credit.checked_sub(used).map_err(out_of_range)?;
+        put_credit(state, usage_point, left)?;
     }
-    match bill.replaces() {
-        Some(_) => add_credit(context, state, bill.usage_point, MicroCurrency::ZERO),
-        None => fine::charge(context, state, bill.usage_point, bill_state.fine),
+    match replaced {
+        Some(replaced) => {
+            reverse_fines(context, state, &replaced, &bill)?;
+            add_credit(context, state, usage_point, zero)
+        }
+        None => {
+            let fine = bill.sum_of(LineKind::Fine).map_err(out_of_range)?;
+            fine::charge(context, state, usage_point, fine)
+        }
     }
 }
 
-/// Takes the former bill back. Gives what the customer had received for it. As far as the new bill is
-/// lower, the fine is counted anew: what was billed by mistake was never due.
-fn replace(
-    context: &Context<'_>,
-    state: &mut dyn State,
-    former: BillId,
-    bill: &Bill,
-) -> Result<MicroCurrency, Rejection> {
-    let (former, before) = (state.bill(former)?, state.bill_state(former)?);
-    let received = take_back(context, state, &former, bill.id())?;
-    let zero = MicroCurrency::ZERO;
-    let lower = former.total.max(zero).checked_sub(bill.total.max(zero));
-    let lower = lower.map_err(|_| Rejection::AmountOutOfRange)?;
-    if lower > zero {
-        let until = before.paid_at.unwrap_or(context.time);
-        let days = (day_at(context.rules, former.issued_at), day_at(context.rules, until));
-        fine::forgive(context, state, (bill.usage_point, lower), days)?;
-    }
-    Ok(received)
+/// What was paid out too much for the bill before and is collected with this one.
+fn collected_too(bill: &Bill) -> Result<MicroCurrency, Rejection> {
+    let received = bill.account.paid_out.checked_neg();
+    paid_out_too_much(bill, received.map_err(|_| Rejection::AmountOutOfRange)?)
+}
+
+/// What is paid and open of a bill that was just issued.
+fn state_at_issue(context: &Context<'_>, bill: &Bill) -> Result<BillState, Rejection> {
+    let out_of_range = |_| Rejection::AmountOutOfRange;
+    let BillAccount { paid_out, upheld, credit, .. } = bill.account;
+    let sum_of = |kind| bill.sum_of(kind).map_err(out_of_range);
+    let payable = bill.total.max(MicroCurrency::ZERO);
+    let fine = sum_of(LineKind::Fine)?.min(payable);
+    let behind_fine = payable.checked_sub(fine).map_err(out_of_range)?;
+    Ok(BillState {
+        paid: credit.checked_sub(paid_out).map_err(out_of_range)?,
+        open: bill.open_at_issue().map_err(out_of_range)?,
+        credited: upheld,
+        held: MicroCurrency::ZERO,
+        fine,
+        tax: sum_of(LineKind::TaxExclusive)?.min(behind_fine),
+        arrears: collected_too(bill)?,
+        paid_out,
+        decision: None,
+        paid_at: None,
+        position: context.position,
+        replaced_by: None,
+    })
 }
 
 /// A debt that a bill makes: debtor, creditor, amount.

@@ -16,6 +16,7 @@ use primitives::hash::Hash;
 use primitives::identifier::{BillId, PartyId, TariffId, UsagePointId};
 use primitives::units::{MicroCurrency, MilliMicro, OutOfRange, Timestamp, WattHours, Watts};
 
+use crate::registry::UsagePointKind;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state_key;
@@ -46,7 +47,7 @@ pub use carry_bill::CarryBill;
 pub use charge_slots::{ChargeSlots, ChargeTarget};
 pub use decide_dispute::DecideDispute;
 pub use dispute_bill::{DISPUTE_MILLISECONDS, Dispute, DisputeBill};
-pub use fine::{FineRules, FineStanding, fine_standing};
+pub use fine::{FineBasis, FineRules, FineStanding, fine_standing};
 pub use issue_bill::{IssueBill, MAX_BILLED};
 pub use issue_statement::{IssueStatement, StatedBill, Statement};
 pub use pay_bill::PayBill;
@@ -145,6 +146,34 @@ pub struct BillLine {
     pub amount: MicroCurrency,
 }
 
+/// How the account of the usage point stood when a bill was issued: what the sheet shows beside the
+/// lines. None of it is posted with the bill, and none is negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct BillAccount {
+    /// Arrears: what was open of other bills, disputed or not. They are paid before this one.
+    pub arrears: MicroCurrency,
+    /// What the customer had paid since the bill before.
+    pub payments: MicroCurrency,
+    /// What had been paid out to the customer for the bill that this one replaces.
+    pub paid_out: MicroCurrency,
+    /// What a regulator had decided for the customer over the bill that this one replaces, as far as
+    /// this one is not lower by itself.
+    pub upheld: MicroCurrency,
+    /// Credit that the bill used up.
+    pub credit: MicroCurrency,
+}
+
+impl BillAccount {
+    /// Nothing stood open, nothing was paid.
+    pub const ZERO: Self = Self {
+        arrears: MicroCurrency::ZERO,
+        payments: MicroCurrency::ZERO,
+        paid_out: MicroCurrency::ZERO,
+        upheld: MicroCurrency::ZERO,
+        credit: MicroCurrency::ZERO,
+    };
+}
+
 /// A bill, as issued. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Bill {
@@ -176,12 +205,16 @@ pub struct Bill {
     pub lines: Bounded<BillLine, MAX_LINES>,
     /// The sum of the lines; negative when the customer is owed.
     pub total: MicroCurrency,
+    /// How the account stood.
+    pub account: BillAccount,
     /// Merkle root over one commitment per day of readings.
     pub readings_root: Hash,
     /// Merkle root over one commitment per day of frequencies; the empty root when no price needs one.
     pub frequency_root: Hash,
     /// Hash of the tariff segments used (`bill_calculation::tariff_hash`).
     pub tariff_hash: Hash,
+    /// Hash of what the fine was counted from ([`FineBasis::hash`]).
+    pub fine_hash: Hash,
     /// The block's time at issue.
     pub issued_at: Timestamp,
 }
@@ -218,6 +251,15 @@ impl Bill {
     pub fn sum_of(&self, kind: LineKind) -> Result<MicroCurrency, OutOfRange> {
         let lines = self.lines.iter().filter(|line| line.kind == kind);
         MicroCurrency::sum(lines.map(|line| line.amount))
+    }
+
+    /// What was open of the bill right after its issue; below zero when it was to be paid out.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] when the sum does not fit.
+    pub fn open_at_issue(&self) -> Result<MicroCurrency, OutOfRange> {
+        let BillAccount { paid_out, upheld, credit, .. } = self.account;
+        self.total.checked_add(paid_out)?.checked_sub(upheld)?.checked_sub(credit)
     }
 
     /// The bill that this one replaces: the former revision.
@@ -266,6 +308,25 @@ pub struct BillIssued {
     pub tariff_hash: Hash,
 }
 
+/// What a regulator decided over a bill. It stands for the bills that replace this one: the customer
+/// pays no more for the same than was decided, and an amendment that says so itself takes nothing off
+/// twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Decision {
+    /// The total of the bill that was decided over.
+    pub total: MicroCurrency,
+    /// What of it is taken back, from zero to the total.
+    pub upheld: MicroCurrency,
+}
+
+impl Decision {
+    /// What of the decision counts for a bill of this total.
+    fn of_total(&self, total: MicroCurrency) -> Result<MicroCurrency, OutOfRange> {
+        let decided = self.total.checked_sub(self.upheld)?;
+        Ok(total.checked_sub(decided)?.clamp(MicroCurrency::ZERO, self.upheld))
+    }
+}
+
 /// What became of a bill. Nothing is open or paid any more of a bill that was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct BillState {
@@ -278,10 +339,17 @@ pub struct BillState {
     pub credited: MicroCurrency,
     /// What of `open` is in dispute: it is not collected and bears no fine.
     pub held: MicroCurrency,
-    /// The fine that stands on the bill; what is paid goes to it first.
+    /// The fine that stands on the bill, at most its total; what is paid goes to it first.
     pub fine: MicroCurrency,
-    /// The taxes on top of what is charged; what is paid goes to them after the fine.
+    /// The taxes on top of what is charged, at most the rest of the total; what is paid goes to them
+    /// after the fine.
     pub tax: MicroCurrency,
+    /// What the bill collects from before: paid out too much for the one that it replaces.
+    pub arrears: MicroCurrency,
+    /// What had been paid out for the bill that this one replaces; `paid` counts it below zero.
+    pub paid_out: MicroCurrency,
+    /// The last decision over the bill or one that it replaced.
+    pub decision: Option<Decision>,
     /// Since when nothing is open to be paid.
     pub paid_at: Option<Timestamp>,
     /// Where the bill was issued, for its proof.
@@ -290,31 +358,50 @@ pub struct BillState {
     pub replaced_by: Option<BillId>,
 }
 
-/// How something paid divides inside a bill: the fine first, then taxes, then what is charged. Arrears
-/// are older bills, which are paid before this one.
+/// How something paid divides inside a bill: the fine first, then taxes, arrears, and what is charged.
+/// Arrears that are older bills of their own are paid before this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Split {
     /// The fine.
     pub fine: MicroCurrency,
     /// Taxes on top of what is charged.
     pub tax: MicroCurrency,
+    /// What the bill collects from before.
+    pub arrears: MicroCurrency,
     /// Everything else on the bill.
     pub current: MicroCurrency,
 }
 
 impl BillState {
+    /// What the customer has to pay, disputed or not.
+    #[must_use]
+    pub fn to_pay(&self) -> MicroCurrency {
+        self.open.max(MicroCurrency::ZERO)
+    }
+
+    /// What is to be paid out to the customer.
+    fn to_pay_out(self) -> Result<MicroCurrency, OutOfRange> {
+        self.open.min(MicroCurrency::ZERO).checked_neg()
+    }
+
+    /// What the customer paid for this bill, whatever it had been paid out for the one before.
+    fn collected(&self) -> MicroCurrency {
+        let zero = MicroCurrency::ZERO;
+        self.paid.checked_add(self.paid_out).map_or(zero, |it| it.max(zero))
+    }
+
     /// What can be collected now: what is open without what is in dispute.
     #[must_use]
     pub fn payable(&self) -> MicroCurrency {
-        self.open.max(MicroCurrency::ZERO).checked_sub(self.held).unwrap_or(MicroCurrency::ZERO)
+        self.to_pay().checked_sub(self.held).unwrap_or(MicroCurrency::ZERO)
     }
 
     /// What of a fine is still unpaid.
     #[must_use]
     pub fn unpaid_fine(&self) -> MicroCurrency {
         let zero = MicroCurrency::ZERO;
-        let unpaid = self.fine.checked_sub(self.paid.max(zero)).unwrap_or(zero);
-        unpaid.max(zero).min(self.open.max(zero))
+        let unpaid = self.fine.checked_sub(self.collected()).unwrap_or(zero);
+        unpaid.max(zero).min(self.to_pay())
     }
 
     /// What the bill adds to the dues that a fine is counted from: payable, without its own fine.
@@ -327,27 +414,43 @@ impl BillState {
     /// How what was paid divides.
     #[must_use]
     pub fn paid_split(&self) -> Split {
-        let zero = MicroCurrency::ZERO;
-        let left = |from: MicroCurrency, part| from.checked_sub(part).unwrap_or(zero);
-        let fine = self.paid.max(zero).min(self.fine);
-        let behind_fine = left(self.paid, fine);
-        let tax = behind_fine.max(zero).min(self.tax);
-        Split { fine, tax, current: left(behind_fine, tax) }
+        let mut left = self.collected();
+        let mut take = |part: MicroCurrency| {
+            let taken = left.min(part);
+            left = left.checked_sub(taken).expect("not more is taken than is left");
+            taken
+        };
+        let (fine, tax, arrears) = (take(self.fine), take(self.tax), take(self.arrears));
+        Split { fine, tax, arrears, current: left }
     }
 }
 
-/// Credit and bill count of a usage point.
+/// The sums over all bills of a usage point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct BillingAccount {
     /// Overpayment that the next bill uses up first.
     pub credit: MicroCurrency,
     /// How many bills were issued.
     pub bills: u32,
+    /// What the customer has to pay, disputed or not.
+    pub to_pay: MicroCurrency,
+    /// What is to be paid out to the customer.
+    pub to_pay_out: MicroCurrency,
+    /// What the customer paid since the last bill.
+    pub payments: MicroCurrency,
 }
 
 impl Default for BillingAccount {
     fn default() -> Self {
-        Self { credit: MicroCurrency::ZERO, bills: 0 }
+        let zero = MicroCurrency::ZERO;
+        Self { credit: zero, bills: 0, to_pay: zero, to_pay_out: zero, payments: zero }
+    }
+}
+
+impl BillingAccount {
+    /// What the bills say that the customer is owed.
+    fn claims(&self) -> Result<MicroCurrency, OutOfRange> {
+        self.credit.checked_add(self.to_pay_out)
     }
 }
 
@@ -372,18 +475,41 @@ impl dyn State + '_ {
         self.write(state_key::bill_state(&id), value);
     }
 
-    /// Credit and bill count of a usage point.
+    /// The sums over all bills of a usage point.
     #[must_use]
     pub fn billing_account(&self, usage_point: UsagePointId) -> BillingAccount {
         self.read(&state_key::billing_account(&usage_point)).unwrap_or_default()
     }
 
+    /// Writes the sums of a usage point, and what follows from them for a boundary.
     pub(crate) fn put_billing_account(
         &mut self,
-        usage_point: UsagePointId,
+        id: UsagePointId,
         value: &BillingAccount,
-    ) {
-        self.write(state_key::billing_account(&usage_point), value);
+    ) -> Result<(), Rejection> {
+        let out_of_range = |_| Rejection::AmountOutOfRange;
+        let before = self.billing_account(id).claims().map_err(out_of_range)?;
+        let after = value.claims().map_err(out_of_range)?;
+        if before != after {
+            let usage_point = self.usage_point(id)?;
+            if usage_point.kind == UsagePointKind::Boundary {
+                let (biller, customer) = (usage_point.biller, usage_point.customer);
+                let claims = self.boundary_claims(biller, customer).checked_add(after);
+                let claims = claims.and_then(|claims| claims.checked_sub(before));
+                let key = state_key::boundary_claims(&biller, &customer);
+                self.write(key, &claims.map_err(out_of_range)?);
+            }
+        }
+        self.write(state_key::billing_account(&id), value);
+        Ok(())
+    }
+
+    /// What a grid operator owes a distributor on the bills of its boundaries: negative ones that are
+    /// not paid out, and credit.
+    #[must_use]
+    pub fn boundary_claims(&self, grid_operator: PartyId, distributor: PartyId) -> MicroCurrency {
+        let key = state_key::boundary_claims(&grid_operator, &distributor);
+        self.read(&key).unwrap_or(MicroCurrency::ZERO)
     }
 
     /// Up to `limit` open bills of a usage point, oldest first, after bill number `after`.

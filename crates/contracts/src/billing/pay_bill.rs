@@ -12,8 +12,8 @@ use crate::rejection::{Malformed, Rejection};
 use crate::state::State;
 use crate::transaction::{Transaction, Who, no_payload};
 
-/// Pays any part at any time: the oldest open bill first, inside a bill the fine first, and nothing of
-/// what is in dispute; what is left over stays as credit of the usage point and is used up by its next
+/// Pays any part at any time: the oldest open bill first, inside a bill fine, tax, arrears and current
+/// charges, and nothing of what is in dispute; what is left over stays as credit of the usage point and is used up by its next
 /// bill.
 ///
 /// BX's fixed point: 500 kWh at 5 are 2500; pay 2000 and 500 is open at once; pay 500 and it is 0.
@@ -45,9 +45,13 @@ impl Transaction for PayBill {
         }
         posting::pay(state, payer, usage_point.biller, self.amount)?;
         let left = pay_open_bills(context, state, self.usage_point, self.amount)?;
+        let out_of_range = |_| Rejection::AmountOutOfRange;
+        let mut account = state.billing_account(self.usage_point);
+        account.payments = account.payments.checked_add(self.amount).map_err(out_of_range)?;
+        let credit = account.credit.checked_add(left).map_err(out_of_range)?;
+        state.put_billing_account(self.usage_point, &account)?;
         if left > MicroCurrency::ZERO {
-            let credit = state.billing_account(self.usage_point).credit.checked_add(left);
-            put_credit(state, self.usage_point, credit.map_err(|_| Rejection::AmountOutOfRange)?);
+            put_credit(state, self.usage_point, credit)?;
         }
         Ok(())
     }

@@ -2,9 +2,9 @@
 //! credit and the dues of a usage point together.
 
 use primitives::identifier::{BillId, UsagePointId};
-use primitives::units::MicroCurrency;
+use primitives::units::{MicroCurrency, OutOfRange};
 
-use super::{Bill, BillState, fine};
+use super::{Bill, BillState, BillingAccount, fine};
 use crate::event::Event;
 use crate::execute::Context;
 use crate::rejection::Rejection;
@@ -35,6 +35,7 @@ pub(super) fn put_bill(
     place: BillPlace,
     mut after: BillState,
 ) -> Result<(), Rejection> {
+    let out_of_range = |_| Rejection::AmountOutOfRange;
     let before = state.bill_state(place.id).ok();
     let is_open = |bill: &BillState| bill.open > MicroCurrency::ZERO;
     let was_open = before.as_ref().is_some_and(is_open);
@@ -49,10 +50,28 @@ pub(super) fn put_bill(
         state.delete(&key);
     }
     let due_before = before.map_or(MicroCurrency::ZERO, |bill| bill.due());
-    let difference = after.due().checked_sub(due_before);
+    let difference = after.due().checked_sub(due_before).map_err(out_of_range)?;
     state.put_bill_state(place.id, &after);
-    let difference = difference.map_err(|_| Rejection::AmountOutOfRange)?;
+    let account = state.billing_account(place.usage_point);
+    let account = with_bill(account, before.as_ref(), &after).map_err(out_of_range)?;
+    state.put_billing_account(place.usage_point, &account)?;
     fine::note_dues(context, state, place.usage_point, difference)
+}
+
+/// The sums of a usage point after one of its bills changed.
+fn with_bill(
+    account: BillingAccount,
+    before: Option<&BillState>,
+    after: &BillState,
+) -> Result<BillingAccount, OutOfRange> {
+    let zero = MicroCurrency::ZERO;
+    let to_pay = before.map_or(zero, BillState::to_pay);
+    let to_pay_out = before.map_or(Ok(zero), |bill| bill.to_pay_out())?;
+    Ok(BillingAccount {
+        to_pay: account.to_pay.checked_add(after.to_pay())?.checked_sub(to_pay)?,
+        to_pay_out: account.to_pay_out.checked_add(after.to_pay_out()?)?.checked_sub(to_pay_out)?,
+        ..account
+    })
 }
 
 /// Pays open bills out of `amount`, the oldest first, each without what is disputed of it. Gives
@@ -92,17 +111,22 @@ pub(super) fn add_credit(
 ) -> Result<(), Rejection> {
     let before = state.billing_account(usage_point).credit;
     let credit = before.checked_add(amount).map_err(|_| Rejection::AmountOutOfRange)?;
-    let left = pay_open_bills(context, state, usage_point, credit)?;
-    if left != before {
-        put_credit(state, usage_point, left);
+    if credit == MicroCurrency::ZERO {
+        return Ok(());
     }
-    Ok(())
+    let left = pay_open_bills(context, state, usage_point, credit)?;
+    if left == before { Ok(()) } else { put_credit(state, usage_point, left) }
 }
 
 /// Sets the credit of a usage point.
-pub(super) fn put_credit(state: &mut dyn State, usage_point: UsagePointId, credit: MicroCurrency) {
+pub(super) fn put_credit(
+    state: &mut dyn State,
+    usage_point: UsagePointId,
+    credit: MicroCurrency,
+) -> Result<(), Rejection> {
     let mut account = state.billing_account(usage_point);
     account.credit = credit;
-    state.put_billing_account(usage_point, &account);
+    state.put_billing_account(usage_point, &account)?;
     state.emit(Event::CreditChanged { usage_point, credit });
+    Ok(())
 }

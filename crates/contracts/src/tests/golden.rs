@@ -147,6 +147,7 @@ fn golden_keys() {
         ("open_bill", state_key::open_bill(&point, 3)),
         ("open_bills", state_key::open_bills(&point)),
         ("billing_account", state_key::billing_account(&point)),
+        ("boundary_claims", state_key::boundary_claims(&party, &other)),
         ("balance of a wallet", state_key::balance(&Account::wallet(party))),
         ("balance of an issuing account", state_key::balance(&Account::issuing(party))),
         ("balance of dues", state_key::balance(&Account::dues(party, other))),
@@ -211,6 +212,9 @@ fn golden_values_of_the_state() {
     network.accept(&network.submit(&open, network.period(day, 0), super::kit::reading(1, 2)));
     let north = network.north.key.clone();
     network.accept(&by(&[&north], super::sample::standard_profile()));
+    network.boundary_tariff(super::kit::flat(4_000_000));
+    let today = network.rules.calendar().day_of(network.now()).unwrap();
+    network.bill_boundary(today.next().unwrap(), super::kit::reading(0, 250));
     let keeper = network.clock_keeper.clone();
     let to = network.time.plus_milliseconds(1).unwrap();
     network.accept(&by(&[&keeper], crate::governance::AdvanceClock { to }));

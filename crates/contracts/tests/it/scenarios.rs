@@ -229,29 +229,13 @@ fn one_bad_usage_point_does_not_stop_a_bulk_bill() {
     network.check(&[(alone, breaks(Rejection::DayNotSealed { day: number }))]);
 }
 
-/// The grid operator sells at the northern boundary for `price`, and its meter shows `import`.
-fn boundary_day(network: &mut Network, price: i64, import: u64, export: u64) -> LocalDay {
-    let grid = network.grid.clone();
-    let tariff = network.tariff(&grid, flat(price));
-    let target = AssignmentTarget::UsagePoint(network.boundary.point);
-    let first_period = network.next();
-    network.accept(&by(&[&grid.key], AssignTariff { target, tariff, first_period }));
-    let day = network.day(0);
-    network.end_day(day);
-    let boundary = network.boundary.clone();
-    let seal = network.seal(&boundary, day, &network.even_day(day, reading(import, export)));
-    network.accept(&seal);
-    day
-}
-
 #[test]
 fn the_grid_operator_bills_the_distributor_at_the_stations_boundary() {
     let mut network = Network::new();
-    let day = boundary_day(&mut network, 4_000_000, 1_000, 250);
+    network.boundary_tariff(flat(4_000_000));
+    network.bill_boundary(network.day(0), reading(1_000, 250));
     let (grid, north) = (network.grid.clone(), network.north.clone());
     let boundary = network.boundary.clone();
-    let bill = network.bill_over(&grid, &[&boundary], BillingPeriod::Day { day });
-    network.accept(&bill);
     // 96 kWh drawn less 24 kWh sold, at 4.00.
     assert_eq!(network.open(&boundary), 288_000_000);
     assert_eq!(network.balance(Account::dues(north.id, grid.id)), -288_000_000);

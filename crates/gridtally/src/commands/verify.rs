@@ -17,7 +17,7 @@ use crate::output;
 /// Check bills from their proof files, offline.
 ///
 /// Checked are the signatures of the meter's and the grid operator's seals, every reading and
-/// frequency against them, the tariff, the arithmetic of every line, the way from the bill to a
+/// frequency against them, the tariff, the arithmetic of every line and fine, the way from the bill to a
 /// final block, and the validators' signatures. Nothing is asked of any server.
 ///
 /// Say which ledger you trust by --genesis or --ledger; without either a proof is only consistent in
@@ -186,6 +186,9 @@ fn json_of(path: &Path, verdict: &Verdict, exit: Exit) -> Value {
             "usage_point": bill.usage_point.to_string(),
             "period": bill.period.to_string(),
             "total_micro": bill.total.get().to_string(),
+            "fine_micro": bill.fine.get().to_string(),
+            "arrears_micro": bill.account.arrears.get().to_string(),
+            "open_at_issue_micro": bill.open_at_issue.get().to_string(),
             "height": bill.height.get().to_string(),
             "signatures": bill.signatures,
             "corrections": bill.corrections,

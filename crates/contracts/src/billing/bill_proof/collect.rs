@@ -85,6 +85,7 @@ impl BillProof {
             segments: segments.try_into().expect("bounded alike"),
             days: readings.try_into().expect(bounded),
             frequency_days: frequencies.try_into().expect(bounded),
+            fine: sources.fine,
         })
     }
 }

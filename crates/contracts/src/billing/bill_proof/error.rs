@@ -165,6 +165,15 @@ pub enum BillProofError {
     /// The bill commits to another tariff.
     #[error("the tariff is not the one that the bill commits to")]
     Tariff,
+    /// The bill commits to another basis of its fine.
+    #[error("what the fine is counted from is not what the bill commits to")]
+    FineBasis,
+    /// The basis of the fine is of another day, or none that a ledger writes.
+    #[error("what the fine is counted from cannot be")]
+    FineBasisImpossible,
+    /// The account of the bill contradicts the bill.
+    #[error("the account on the bill cannot be: {0}")]
+    Account(&'static str),
     /// No ledger has a tariff with such terms.
     #[error("the tariff cannot be: {0}")]
     Terms(#[from] Malformed),
@@ -172,7 +181,7 @@ pub enum BillProofError {
     #[error("the bill cannot be computed: {0}")]
     Calculation(#[from] CalculationError),
     /// The bill has more or fewer lines.
-    #[error("the bill has {bill} lines, readings and tariff give {computed}")]
+    #[error("the bill has {bill} lines, readings, tariff and dues give {computed}")]
     LineCount {
         /// Lines of the bill.
         bill: usize,
@@ -186,7 +195,7 @@ pub enum BillProofError {
         line: usize,
     },
     /// A quantity of the bill is not what comes out.
-    #[error("{place}: {quantity} is {bill} in the bill, readings and tariff give {computed}")]
+    #[error("{place}: {quantity} is {bill} in the bill, what is proven gives {computed}")]
     Quantity {
         /// The line or the bill as a whole.
         place: Place,

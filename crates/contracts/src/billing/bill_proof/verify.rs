@@ -9,6 +9,7 @@ use primitives::key::{BatchVerifier, PublicKey};
 use primitives::merkle::MerkleTree;
 use primitives::proof::{TrustedGenesis, verify_event};
 use primitives::reading::{DaySeed, ReadingPayload, frequency_leaf, reading_leaf, salt};
+use primitives::units::MicroCurrency;
 
 use super::{
     BillProof, BillProofError, DayProof, DaySeal, FrequencyDayProof, Place, Signed, VerifiedBill,
@@ -18,7 +19,7 @@ use crate::billing::bill_calculation::{
     BillCalculation, BillInputs, DayInput, calculate, no_allocation, tariff_hash,
 };
 use crate::billing::issue_bill::fine_line;
-use crate::billing::{Bill, BillLine};
+use crate::billing::{Bill, BillAccount, BillLine};
 use crate::event::Event;
 use crate::genesis::{Genesis, Rules};
 use crate::metering::{DayCommitment, MAX_SLOTS, gateway_leaf};
@@ -49,7 +50,11 @@ pub fn verify_bill_proof(
         return Err(BillProofError::Tariff);
     }
     proof.segments.iter().try_for_each(|segment| segment.version.terms.check())?;
-    compare(&proof.bill, &recalculate(&rules, proof, &days)?)?;
+    let mut computed = recalculate(&rules, proof, &days)?;
+    let fine = recount(&rules, proof)?;
+    computed.lines.extend(fine_line(fine));
+    compare(&proof.bill, &computed)?;
+    let open_at_issue = verify_account(proof)?;
     verify_issued(proof)?;
     let validators = rules.genesis().validators.clone();
     let happened = verify_event(Some(&TrustedGenesis { ledger_id, validators }), &proof.event)?;
@@ -63,6 +68,9 @@ pub fn verify_bill_proof(
         usage_point: proof.bill.usage_point,
         period: proof.bill.period,
         total: proof.bill.total,
+        fine,
+        account: proof.bill.account,
+        open_at_issue,
         height: happened.height,
         anchor_height: happened.anchor_height,
         anchor_time: happened.anchor_time,
@@ -364,18 +372,54 @@ fn recalculate(
     Ok(calculate(rules.calendar(), &inputs, rules.minor_unit_micro(), &no_allocation)?)
 }
 
-fn compare(bill: &Bill, computed: &BillCalculation) -> Result<(), BillProofError> {
-    let fines = &bill.lines[computed.lines.len().min(bill.lines.len())..];
-    let lines = (bill.lines.len(), computed.lines.len());
-    if lines.0 != lines.1 + fines.len() || fines.len() > 1 {
-        return Err(BillProofError::LineCount { bill: lines.0, computed: lines.1 });
+/// The fine anew, with the function with which the ledger counts it.
+///
+/// Rule: dues are no signed statement of anybody: they follow from bills, payments and decisions, each
+/// of which has its own receipt. The bill commits to them day by day, and the ledger's event to the
+/// bill; from there on the fine is counted, not believed.
+fn recount(rules: &Rules, proof: &BillProof) -> Result<MicroCurrency, BillProofError> {
+    let (bill, basis) = (&proof.bill, &proof.fine);
+    if basis.hash() != bill.fine_hash {
+        return Err(BillProofError::FineBasis);
     }
-    // Rule: a fine follows from what was paid when, which is not part of the proof; the ledger's
-    // event vouches for its amount, as for who is billed.
-    for fine in fines {
-        if fine_line(fine.amount).as_ref() != Some(fine) {
-            return Err(BillProofError::LineSubject { line: bill.lines.len() });
-        }
+    // A later revision shows the fine of the first one.
+    let calendar = rules.calendar();
+    let issued_on =
+        calendar.period_at(bill.issued_at).and_then(|period| calendar.day_of(period))?;
+    let in_time =
+        if bill.revision == 1 { basis.today == issued_on } else { basis.today <= issued_on };
+    if !in_time || !basis.is_possible() {
+        return Err(BillProofError::FineBasisImpossible);
+    }
+    Ok(basis.fine(rules.minor_unit_micro())?)
+}
+
+/// What stands on the sheet beside the lines. Gives what was open right after the issue.
+fn verify_account(proof: &BillProof) -> Result<MicroCurrency, BillProofError> {
+    let (bill, zero) = (&proof.bill, MicroCurrency::ZERO);
+    let BillAccount { arrears, payments, paid_out, upheld, credit } = bill.account;
+    let wrong = |what| Err(BillProofError::Account(what));
+    if [arrears, payments, paid_out, upheld, credit].into_iter().any(|it| it < zero) {
+        return wrong("an amount is below zero");
+    }
+    if bill.revision == 1 && (paid_out, upheld) != (zero, zero) {
+        return wrong("it names what became of a bill before, and there is none");
+    }
+    // Dues are what is unpaid and undisputed, without fines; arrears are all of it.
+    if bill.revision == 1 && arrears < proof.fine.account.dues() {
+        return wrong("the arrears are less than the dues that the fine is counted from");
+    }
+    let open = bill.open_at_issue()?;
+    if credit > zero && open < zero {
+        return wrong("more credit is used up than there was to pay");
+    }
+    Ok(open)
+}
+
+fn compare(bill: &Bill, computed: &BillCalculation) -> Result<(), BillProofError> {
+    let lines = (bill.lines.len(), computed.lines.len());
+    if lines.0 != lines.1 {
+        return Err(BillProofError::LineCount { bill: lines.0, computed: lines.1 });
     }
     for (line, (ours, theirs)) in (1..).zip(bill.lines.iter().zip(&computed.lines)) {
         let subject = |it: &BillLine| (it.kind, it.name.clone(), it.tariff, it.version);

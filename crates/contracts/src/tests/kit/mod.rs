@@ -169,7 +169,7 @@ pub fn name_of(code: u16) -> &'static str {
 }
 
 /// What a case of a table expects.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Expected {
     /// The form is wrong; the code of it.
     Malformed(u16),

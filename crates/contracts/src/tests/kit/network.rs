@@ -511,6 +511,25 @@ impl Network {
         tariff
     }
 
+    /// The grid operator sells at the northern boundary from the next period on.
+    pub fn boundary_tariff(&mut self, terms: TariffTerms) {
+        let grid = self.grid.clone();
+        let tariff = self.tariff(&grid, terms);
+        let target = AssignmentTarget::UsagePoint(self.boundary.point);
+        let first_period = self.next();
+        self.accept(&by(&[&grid.key], AssignTariff { target, tariff, first_period }));
+    }
+
+    /// A day ends in which every slot of the northern boundary is alike, and is billed.
+    pub fn bill_boundary(&mut self, day: LocalDay, reading: Reading) -> BillId {
+        self.end_day(day);
+        let (grid, boundary) = (self.grid.clone(), self.boundary.clone());
+        let seal = self.seal(&boundary, day, &self.even_day(day, reading));
+        self.accept(&seal);
+        let bill = self.bill_over(&grid, &[&boundary], BillingPeriod::Day { day });
+        Self::bills(&self.accept(&bill))[0]
+    }
+
     /// The northern distributor's bill over one day.
     pub fn bill(&self, homes: &[&Home], day: LocalDay) -> Draft {
         self.bill_over(&self.north, homes, BillingPeriod::Day { day })

@@ -178,10 +178,28 @@ fn totals(bill: &Value, money: &Money) -> String {
         let amount = money.text(&bill[field]);
         format!("<tr{class}><td colspan=\"3\">{name}</td><td class=\"n\">{amount}</td></tr>")
     };
+    // What stood beside the bill when it was issued; shown where there was something.
+    let account = [
+        ("Open of earlier bills", "arrears_micro"),
+        ("Paid since the bill before", "payments_micro"),
+        ("Paid out to you before", "paid_out_micro"),
+        ("Taken back by decision", "upheld_micro"),
+        ("Credit used up", "credit_micro"),
+    ];
+    let account = account.into_iter().filter_map(|(name, field)| {
+        let amount = &bill["account"][field];
+        let shown = !matches!(text(amount).as_str(), "0" | "–");
+        let row = || {
+            let amount = money.text(amount);
+            format!("<tr><td colspan=\"3\">{name}</td><td class=\"n\">{amount}</td></tr>\n")
+        };
+        shown.then(row)
+    });
+    let account: String = account.collect();
     let owed = text(&bill["open_micro"]).starts_with('-');
     let open = if owed { "Open, to be paid out to you" } else { "Open" };
     format!(
-        "<tfoot>\n{}\n{}\n{}\n</tfoot>\n",
+        "<tfoot>\n{}\n{account}{}\n{}\n</tfoot>\n",
         row("", "Total", "total_micro"),
         row("", "Paid so far", "paid_micro"),
         row(" class=\"due\"", open, "open_micro")
@@ -224,6 +242,7 @@ mod tests {
             "bill": "ab12", "number": 3, "billing_period": "2026-07", "usage_point": "cd",
             "total_micro": "-12505000", "paid_micro": "0", "open_micro": "-12505000",
             "metered_import_wh": "1234", "metered_export_wh": "0", "height": "17",
+            "account": { "arrears_micro": "7000000", "credit_micro": "0" },
             "lines": [
                 { "kind": "energy_import", "tariff": "ef", "tariff_version": 2,
                   "energy_wh": "1234", "amount_micro": "6170000" },
@@ -245,6 +264,8 @@ mod tests {
             "0.10 INR",
             "to be paid out to you",
             "-12.51 INR",
+            "Open of earlier bills",
+            "7.00 INR",
             "gridtally export proof ab12",
             "--ledger demo-00",
             "<svg",
@@ -254,5 +275,6 @@ mod tests {
             assert!(page.contains(wanted), "{wanted}\n{page}");
         }
         assert!(!page.contains("<b>") && !page.contains("<?xml"));
+        assert!(!page.contains("Credit used up"), "nothing was used up");
     }
 }
