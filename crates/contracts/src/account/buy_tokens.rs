@@ -40,12 +40,7 @@ impl Transaction for BuyTokens {
     }
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
-        let buyer = context.party()?;
-        state.party_with_role(self.aggregator, Role::Aggregator)?;
-        if buyer == self.aggregator {
-            return Err(Rejection::CosignatureMissing);
-        }
-        require_cosigner(context, state, self.aggregator)?;
+        let buyer = require_both(context, state, self.aggregator)?;
         require_rate(context.rules, self.coin_amount, self.tokens)?;
         let issuing = Account::issuing(self.aggregator);
         let issued = i128::from(state.balance(&issuing).get()) - i128::from(self.tokens.get());
@@ -93,17 +88,18 @@ pub(super) fn require_rate(
     }
 }
 
-/// An active key of the party must have cosigned.
-pub(super) fn require_cosigner(
+/// Two parties sign: who buys or redeems, and an aggregator. Gives the first.
+pub(super) fn require_both(
     context: &Context<'_>,
     state: &dyn State,
-    party: PartyId,
-) -> Result<(), Rejection> {
-    if context.signing_parties(state).contains(&party) {
-        Ok(())
-    } else {
-        Err(Rejection::CosignatureMissing)
+    aggregator: PartyId,
+) -> Result<PartyId, Rejection> {
+    let party = context.party()?;
+    state.party_with_role(aggregator, Role::Aggregator)?;
+    if party == aggregator || !context.signing_parties(state).contains(&aggregator) {
+        return Err(Rejection::CosignatureMissing);
     }
+    Ok(party)
 }
 
 /// Marks a payment reference as used, for ever.

@@ -6,12 +6,11 @@ use primitives::identifier::PartyId;
 use primitives::rounding::div_floor;
 use primitives::units::MicroCurrency;
 
-use super::buy_tokens::{check_purchase, require_cosigner, use_reference};
+use super::buy_tokens::{check_purchase, require_both, use_reference};
 use super::{Account, posting, require_funds};
 use crate::event::Event;
 use crate::execute::Context;
 use crate::genesis::Rules;
-use crate::registry::Role;
 use crate::rejection::{Malformed, Rejection};
 use crate::state::State;
 use crate::transaction::{Transaction, Who, no_payload};
@@ -41,12 +40,7 @@ impl Transaction for RedeemTokens {
     }
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
-        let holder = context.party()?;
-        state.party_with_role(self.aggregator, Role::Aggregator)?;
-        if holder == self.aggregator {
-            return Err(Rejection::CosignatureMissing);
-        }
-        require_cosigner(context, state, self.aggregator)?;
+        let holder = require_both(context, state, self.aggregator)?;
         let price = context.rules.genesis().parameters.token_price_micro_coin;
         let coin = div_floor(i128::from(self.tokens.get()) * i128::from(price.get()), 1_000_000);
         if coin != i128::from(self.coin_amount.get()) {
@@ -73,6 +67,7 @@ impl Transaction for RedeemTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Role;
     use crate::tests::kit::*;
 
     #[test]

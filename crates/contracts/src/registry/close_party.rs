@@ -3,8 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::identifier::PartyId;
 
-use super::{PartyStatus, Role};
-use crate::event::Event;
+use super::{PartyStatus, Role, put_status, regulated_party};
 use crate::execute::Context;
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -21,22 +20,14 @@ impl Transaction for CloseParty {
     const SENDERS: &'static [Who] = &[Who::Role(Role::Regulator)];
 
     fn execute(&self, _context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
-        let mut party = state.party(self.party)?;
-        if party.holds(Role::Regulator) {
-            return Err(Rejection::SenderNotPermitted);
-        }
-        if party.status == PartyStatus::Closed {
-            return Err(Rejection::PartyStatusDiffers);
-        }
+        let party = regulated_party(state, self.party, |status| status != PartyStatus::Closed)?;
         if state.has_balance(self.party) {
             return Err(Rejection::BalanceNotZero);
         }
-        party.status = PartyStatus::Closed;
-        state.put_party(self.party, &party);
         let mut census = state.census();
         census.parties -= 1;
         state.put_census(census);
-        state.emit(Event::PartyStatusChanged { party: self.party, status: party.status });
+        put_status(state, self.party, party, PartyStatus::Closed);
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use primitives::identifier::{KeyAddress, PartyId, StationId, UsagePointId};
 use primitives::key::PublicKey;
 use primitives::units::{Timestamp, Watts};
 
+use crate::event::Event;
 use crate::genesis::Rules;
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -300,6 +301,32 @@ impl dyn State + '_ {
             })
             .collect()
     }
+}
+
+/// A party that a regulator may bring from its status into another. Regulators answer to the owner,
+/// not to each other.
+pub(crate) fn regulated_party(
+    state: &dyn State,
+    id: PartyId,
+    may_leave: impl Fn(PartyStatus) -> bool,
+) -> Result<Party, Rejection> {
+    let party = state.party(id)?;
+    if party.holds(Role::Regulator) {
+        return Err(Rejection::SenderNotPermitted);
+    }
+    if may_leave(party.status) { Ok(party) } else { Err(Rejection::PartyStatusDiffers) }
+}
+
+/// Writes the new status of a party.
+pub(crate) fn put_status(
+    state: &mut dyn State,
+    id: PartyId,
+    mut party: Party,
+    status: PartyStatus,
+) {
+    party.status = status;
+    state.put_party(id, &party);
+    state.emit(Event::PartyStatusChanged { party: id, status });
 }
 
 /// Adds `role` to a sorted list.

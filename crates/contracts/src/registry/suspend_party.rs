@@ -3,8 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::identifier::PartyId;
 
-use super::{PartyStatus, Role};
-use crate::event::Event;
+use super::{PartyStatus, Role, put_status, regulated_party};
 use crate::execute::Context;
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -22,16 +21,8 @@ impl Transaction for SuspendParty {
     const SENDERS: &'static [Who] = &[Who::Role(Role::Regulator)];
 
     fn execute(&self, _context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
-        let mut party = state.party(self.party)?;
-        if party.holds(Role::Regulator) {
-            return Err(Rejection::SenderNotPermitted);
-        }
-        if party.status != PartyStatus::Active {
-            return Err(Rejection::PartyStatusDiffers);
-        }
-        party.status = PartyStatus::Suspended;
-        state.put_party(self.party, &party);
-        state.emit(Event::PartyStatusChanged { party: self.party, status: party.status });
+        let party = regulated_party(state, self.party, |status| status == PartyStatus::Active)?;
+        put_status(state, self.party, party, PartyStatus::Suspended);
         Ok(())
     }
 }
