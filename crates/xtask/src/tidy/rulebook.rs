@@ -1,5 +1,6 @@
 //! The rulebook is whole: every transaction is pinned and documented, every rule has a number of
-//! its own and a test that breaks it, and no golden file is left over.
+//! its own and a test that breaks it, no golden file is left over, and the faults of the forerunners
+//! that `docs/threats.md` lists are those that tests hold.
 //!
 //! Read from the two tables `crates/contracts/src/{transaction,rejection}.rs` as text, so that the
 //! check works on a tree that does not compile.
@@ -11,6 +12,8 @@ use super::{Finding, TextFile, rust_files};
 
 const TRANSACTIONS: &str = "crates/contracts/src/transaction.rs";
 const REJECTIONS: &str = "crates/contracts/src/rejection.rs";
+const THREATS: &str = "docs/threats.md";
+const FORERUNNERS: &str = "crates/contracts/src/tests/published.rs";
 const TRANSACTION_GOLDEN: &str = "crates/contracts/golden/";
 const TRANSACTION_REFERENCE: &str = "docs/reference/transactions.md";
 
@@ -18,6 +21,36 @@ pub fn check(files: &[TextFile]) -> Vec<Finding> {
     let mut findings = transactions(files);
     findings.extend(rejections(files));
     findings.extend(orphans(files));
+    findings.extend(forerunners(files));
+    findings
+}
+
+/// The faults of the forerunners: each test that holds one is listed, and each that is listed exists.
+fn forerunners(files: &[TextFile]) -> Vec<Finding> {
+    let names = |path: &str, opening: &str| {
+        let text = files.iter().find(|file| file.path == path).map_or("", |file| &file.text);
+        let mut names = BTreeMap::new();
+        for (line, number) in text.lines().zip(1..) {
+            for (start, _) in line.match_indices(opening) {
+                let rest = line[start + opening.len()..].chars();
+                let name: String = rest.take_while(|char| is_identifier(*char)).collect();
+                if name.starts_with("eb_") || name.starts_with("bx_") {
+                    names.insert(name, number);
+                }
+            }
+        }
+        names
+    };
+    let (listed, tested) = (names(THREATS, "`"), names(FORERUNNERS, "fn "));
+    let missing = |from: &BTreeMap<String, usize>, to: &BTreeMap<String, usize>, path, other| {
+        let alone = from.iter().filter(|(name, _)| !to.contains_key(*name));
+        let finding = |(name, line): (&String, &usize)| {
+            Finding::new(path, *line, format!("{name} is missing in {other}"))
+        };
+        alone.map(finding).collect::<Vec<_>>()
+    };
+    let mut findings = missing(&listed, &tested, THREATS, FORERUNNERS);
+    findings.extend(missing(&tested, &listed, FORERUNNERS, THREATS));
     findings
 }
 
@@ -202,6 +235,20 @@ mod tests {
         ];
         let paths: Vec<_> = check(&files).into_iter().map(|finding| finding.path).collect();
         assert_eq!(paths, ["crates/primitives/golden/left_over.txt"]);
+    }
+
+    #[test]
+    fn faults_of_the_forerunners_are_listed_and_tested() {
+        let mut files = vec![
+            file(THREATS, "| floats | `eb_floats` |\n| anyone | `bx_anyone` |\n`other`\n"),
+            file(FORERUNNERS, "fn eb_floats() {}\nfn bx_receipts() {}\nfn kit() {}\n"),
+        ];
+        let wanted = |name: &str, path: &str| format!("{name} is missing in {path}");
+        let found = [wanted("bx_anyone", FORERUNNERS), wanted("bx_receipts", THREATS)];
+        assert_eq!(messages(&files), found);
+        files[1].text.push_str("fn bx_anyone() {}");
+        files[0].text.push_str("`bx_receipts`");
+        assert!(messages(&files).is_empty());
     }
 
     #[test]
