@@ -208,10 +208,12 @@ mod tests {
         ]);
         network.accept(&second);
         network.accept(&third);
+        let accounts = network.state().accounts(None, 1_000);
         network.check(&[
             (state(home.point, quarter), emits(&["StatementIssued"])),
             (state(home.point, quarter), KNOWN),
         ]);
+        assert_eq!(network.state().accounts(None, 1_000), accounts, "it posts nothing");
         let stated = network.state().statement(home.point, &quarter).unwrap();
         // 92 days of 96 slots, 6 Wh net at 5 per kWh.
         assert_eq!((stated.bills.len(), stated.total.get()), (3, 92 * 96 * 6 * 5_000));

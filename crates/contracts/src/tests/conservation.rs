@@ -377,7 +377,7 @@ fn assert_boundary_claims(network: &Network) {
 
 /// A few courses in every run, many with `GRIDTALLY_LONG=1`. A failure shows the seed and the
 /// shortest course that fails; `PROPTEST_RNG_SEED` repeats it.
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     let cases = if std::env::var_os("GRIDTALLY_LONG").is_some() { 2_000 } else { 48 };
     let given = ProptestConfig::default();
     let seed = match given.rng_seed {

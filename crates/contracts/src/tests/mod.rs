@@ -3,6 +3,7 @@
 //! The cases of a single transaction stand at the bottom of its own file.
 
 mod conservation;
+mod energy;
 mod golden;
 pub mod kit;
 mod published;

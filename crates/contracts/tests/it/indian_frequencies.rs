@@ -63,6 +63,38 @@ fn price(frequency: MilliHertz) -> i128 {
     i128::from(vector().price(frequency).get())
 }
 
+/// The curve's price at a reference price in hundredths of a paisa, in micro.
+fn price_at(reference: i64, frequency: MilliHertz) -> i128 {
+    let reference = MicroPerKilowattHour::new(reference * 100);
+    let curve = FrequencyCurve::deviation_vector_2019(reference).unwrap();
+    i128::from(curve.price(frequency).get())
+}
+
+/// The regulation's formula in whole numbers: k = hundredths of a hertz from 50.00, P at most 800
+/// paise, rounded half away from zero to whole micro.
+fn by_formula(reference: i64, frequency: MilliHertz) -> i128 {
+    let p = i128::from(reference.min(80_000)) * 100;
+    match i128::from(frequency.get() / 10) - 5_000 {
+        5.. => 0,
+        k @ 0..=4 => div_half_away(p * (5 - k), 5),
+        k @ -15..=-1 => div_half_away(-k * 500_000 * 16 + (16 + k) * p, 16),
+        _ => 8_000_000,
+    }
+}
+
+#[test]
+fn the_formula_and_the_curve_agree_at_every_clearing_price() {
+    for reference in [0, 1, 3_611, 26_727, 62_000, 79_999, 80_000, 80_001, 100_000] {
+        for hundredths in 4_970..=5_020_u32 {
+            for millis in [0, 9] {
+                let frequency = MilliHertz::new(hundredths * 10 + millis).unwrap();
+                let found = price_at(reference, frequency);
+                assert_eq!(found, by_formula(reference, frequency), "{reference} {frequency}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_22_classes_are_those_of_the_regulation() {
     for (edge, paise) in VECTOR {
@@ -102,11 +134,16 @@ fn the_63_real_days_themselves_cost_501_2267_paise_on_average() {
     };
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let column = header.iter().position(|name| *name == "freq_hz").unwrap();
-    let (mut cost, mut slots, mut classes) = (0, 0, [0; 22]);
+    let column = |wanted| header.iter().position(|name| *name == wanted).unwrap();
+    let (frequencies, references) = (column("freq_hz"), column("acp_dam_paise_per_kwh"));
+    let (mut cost, mut slots, mut classes, mut above_cap) = (0, 0, [0; 22], 0);
     for line in lines {
-        let frequency = millihertz(line.split(',').nth(column).unwrap());
+        let fields: Vec<&str> = line.split(',').collect();
+        let frequency = millihertz(fields[frequencies]);
         cost += price(frequency);
+        let reference = hundredths(fields[references]);
+        above_cap += i32::from(reference > 80_000);
+        assert_eq!(price_at(reference, frequency), by_formula(reference, frequency), "{line}");
         slots += 1;
         let class = VECTOR.iter().position(|(edge, _)| frequency >= millihertz(edge));
         classes[class.unwrap_or(21)] += 1;
@@ -114,4 +151,5 @@ fn the_63_real_days_themselves_cost_501_2267_paise_on_average() {
     assert_eq!(slots, 6_048);
     assert_eq!(classes, SLOTS_IN_CLASS);
     assert_eq!(div_half_away(cost, slots), MEAN_MICRO);
+    assert_eq!(above_cap, 935, "slots in which the clearing price is capped");
 }
