@@ -143,6 +143,7 @@ fn golden_keys() {
         ("fine_account", state_key::fine_account(&point)),
         ("fine_rules", state_key::fine_rules(Some(&party))),
         ("fine_rules in general", state_key::fine_rules(None)),
+        ("statements", state_key::statements(&point)),
         ("statement", state_key::statement(&point, (before_1970, day))),
         ("open_bill", state_key::open_bill(&point, 3)),
         ("open_bills", state_key::open_bills(&point)),
