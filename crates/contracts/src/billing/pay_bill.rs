@@ -13,8 +13,8 @@ use crate::state::State;
 use crate::transaction::{Transaction, Who, no_payload};
 
 /// Pays any part at any time: the oldest open bill first, inside a bill fine, tax, arrears and current
-/// charges, and nothing of what is in dispute; what is left over stays as credit of the usage point and is used up by its next
-/// bill.
+/// charges, and nothing of what is in dispute; what is left over stays as credit of the usage point and
+/// is used up by its next bill.
 ///
 /// BX's fixed point: 500 kWh at 5 are 2500; pay 2000 and 500 is open at once; pay 500 and it is 0.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
