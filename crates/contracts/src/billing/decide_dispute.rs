@@ -220,6 +220,31 @@ mod tests {
     }
 
     #[test]
+    fn an_amended_bill_goes_on_in_the_fine_of_the_one_before() {
+        let mut network = stage();
+        let home = network.homes[0].clone();
+        network.end_day(network.day(4));
+        assert_eq!(pending(&network), 10_700_000);
+        // 2 kWh more: 10 more are due, and no second fixed part.
+        let day = network.day(0);
+        network.accept(&network.correct(&home, network.period(day, 3), reading(2_250, 0)));
+        network.accept(&network.bill(&[&home], day));
+        for (days, wanted) in [(5, 11_500_000), (6, 12_300_000), (9, 14_700_000)] {
+            network.end_day(network.day(days));
+            assert_eq!(pending(&network), wanted, "after day {days}");
+        }
+        // Paying down to the threshold and being billed more on the same day begins anew.
+        network.accept(&network.pay(&home, 80_000_000));
+        network.accept(&network.correct(&home, network.period(day, 3), reading(12_250, 0)));
+        network.accept(&network.bill(&[&home], day));
+        for (days, wanted) in [(11, 14_700_000), (12, 24_700_000)] {
+            network.end_day(network.day(days));
+            assert_eq!(pending(&network), wanted, "after day {days}");
+        }
+        network.assert_books();
+    }
+
+    #[test]
     fn a_dispute_holds_the_fine_and_its_decision_reverses_it() {
         let mut network = stage();
         let home = network.homes[0].clone();

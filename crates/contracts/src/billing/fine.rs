@@ -425,6 +425,31 @@ pub(super) fn note_dues(
     Ok(())
 }
 
+/// A bill is taken back and issued anew by `work`, at once: the dues were never down in between, so
+/// the days of grace go on and the fixed part is not charged a second time.
+pub(super) fn uninterrupted(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    id: UsagePointId,
+    work: impl FnOnce(&mut dyn State) -> Result<(), Rejection>,
+) -> Result<(), Rejection> {
+    let before = state.fine_account(id);
+    work(state)?;
+    let (Some(before), Some(mut after)) = (before, state.fine_account(id)) else { return Ok(()) };
+    let today = day_at(context.rules, context.time);
+    let lowest = match before.changes.last() {
+        Some((day, dues)) if *day >= today => dues.lowest,
+        _ => before.dues(),
+    };
+    let mut changes = std::mem::take(&mut after.changes).into_vec();
+    if let Some((_, dues)) = changes.last_mut().filter(|(day, _)| *day >= today) {
+        dues.lowest = lowest.min(dues.at_end);
+    }
+    after.changes = Bounded::try_from(changes).expect("as many as before");
+    state.write(state_key::fine_account(&id), &after);
+    Ok(())
+}
+
 /// Counts the fine anew as if `amount` of a bill had never been due on the days `from..until`. What
 /// was charged too much on bills is owed to the customer and becomes credit.
 pub(super) fn forgive(

@@ -77,6 +77,9 @@ impl Transaction for IssueBill {
         };
         for id in self.usage_points.iter() {
             match run.prepare(state, *id) {
+                Ok(Prepared::New(draft)) if draft.bill.replaces().is_some() => {
+                    fine::uninterrupted(context, state, *id, |it| issue(context, it, *draft))?;
+                }
                 Ok(Prepared::New(draft)) => issue(context, state, *draft)?,
                 Ok(Prepared::AlreadyRecorded) => state.emit(Event::AlreadyRecorded {}),
                 Err(rejection) if self.usage_points.len() == 1 => return Err(rejection),
