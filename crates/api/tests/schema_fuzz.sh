@@ -31,6 +31,7 @@ folder=$(mktemp -d)
 node=""
 trap '[ -z "$node" ] || { kill "$node" 2>/dev/null || true; wait "$node" 2>/dev/null || true; }
   rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM
 
 # A ledger with something in it, so that addresses lead somewhere.
 "$program" --json demo --once --homes 4 --dir "$folder/node" >/dev/null
@@ -76,6 +77,7 @@ END
 
 checks=not_a_server_error,status_code_conformance,content_type_conformance
 checks=$checks,response_headers_conformance,response_schema_conformance
+found=0
 for about in any there; do
   echo "== requests about $about"
   # It leaves a folder of its own where it stands.
@@ -83,6 +85,7 @@ for about in any there; do
   "$schemathesis" --config-file "$folder/$about.toml" run "$url/v1/openapi.json" \
     --checks "$checks" --phases examples,coverage,fuzzing --max-examples "$examples" \
     --exclude-path /v1/live --exclude-path /v1/events --generation-database none \
-    --request-timeout 30 --continue-on-failure --no-color
+    --request-timeout 30 --continue-on-failure --no-color || found=1
 done
 kill -0 "$node" || { echo "the node ended" >&2; exit 1; }
+exit "$found"

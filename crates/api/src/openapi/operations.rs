@@ -458,7 +458,8 @@ pub const OPERATIONS: &[Operation] = &[
         "to_period",
         "after",
         "limit",
-    ]),
+    ])
+    .problem(&[problem::NOT_FOUND]),
     Operation {
         answer: Answer::Events(schema::<EventsPage>),
         ..read::<()>(
