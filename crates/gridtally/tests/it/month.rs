@@ -498,6 +498,14 @@ fn story(files: &Files) {
     dispute(&mut month);
     month.compare("disputed");
 
+    // While fines run already: one bill becomes higher, one lower, and nothing begins anew by that.
+    month.today(29, "2013-05-04T10:00:00+05:30");
+    let late = [17, 35].map(|index| month.labels[index].clone());
+    month.correct(&late[0], 0, 2_900);
+    month.correct(&late[1], 2_900, 0);
+    month.bill(APRIL, &late);
+    month.compare("billed a third time");
+
     month.today(31, "2013-05-06T09:00:00+05:30");
     month.bill(MAY, &everybody);
     let fined = everybody.iter().flat_map(|label| &month.books.points[label].bills);
@@ -573,16 +581,16 @@ fn amend(month: &mut Month) -> Vec<String> {
 
 /// A home on slabs that has not paid disputes two fifths of its bill, and one that paid a part.
 fn dispute(month: &mut Month) {
-    for (index, reasons) in [(32, "01"), (36, "02")] {
+    for (index, reasons) in [(32, "the roof"), (36, "too dear")] {
         let label = month.labels[index].clone();
         let number = month.books.points[&label].bills.len() - 1;
         let total = month.books.points[&label].bills[number].total();
         let bill = month.bill_id(&label, number);
         let amount = total / 5 * 2;
         let (key, text) = (month.customer_key(&label), currency(amount));
-        let reasons = reasons.repeat(32);
+        let file = month.world.file("why.txt", reasons);
         let dispute = ["dispute-bill", "--bill", &bill, "--amount", &text];
-        month.world.submit(&key, &[&dispute[..], &["--reason-hash", &reasons]].concat());
+        month.world.submit(&key, &[&dispute[..], &["--reason-file", &file]].concat());
         month.books.dispute(&label, number, amount);
     }
 }

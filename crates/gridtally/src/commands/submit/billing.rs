@@ -1,6 +1,8 @@
 //! Slot charges, bills, payments.
 
-use anyhow::anyhow;
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use contracts::billing::{
     CarryBill, ChargeSlots, ChargeTarget, DecideDispute, DisputeBill, FineRules, IssueBill,
@@ -70,7 +72,7 @@ pub enum Billing {
     /// Sent by any party, also a suspended one, for a bill whose customer it is, until 60 days after
     /// it was paid. What is in dispute is not collected and bears no fine.
     #[command(after_help = "Example:\n  gridtally submit dispute-bill --bill BILL_ID \
-        --amount 120.00 --reason-hash HEX --key home-17.key")]
+        --amount 120.00 --reason-file why.txt --key home-17.key")]
     DisputeBill(DisputeBillFlags),
     /// Decide a dispute: what is upheld is credited, the rest falls due.
     ///
@@ -189,9 +191,33 @@ pub struct DisputeBillFlags {
     /// The amount in the ledger's currency, at most the bill's total.
     #[arg(long, value_name = "AMOUNT", value_parser = values::amount)]
     amount: MicroCurrency,
-    /// SHA-256 of the reasons, which go to the regulator beside the ledger.
+    #[command(flatten)]
+    reason: Reason,
+}
+
+/// Why, as the ledger keeps it: the reasons go to the regulator beside it.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Reason {
+    /// The reasons in a file of any kind; the ledger keeps its SHA-256. Send the file itself to the
+    /// regulator.
+    #[arg(long, value_name = "FILE")]
+    reason_file: Option<PathBuf>,
+    /// SHA-256 of the reasons, when they are elsewhere.
     #[arg(long, value_name = "HEX")]
-    reason_hash: Hash,
+    reason_hash: Option<Hash>,
+}
+
+impl Reason {
+    fn hash(&self) -> Result<Hash, Ended> {
+        let Some(file) = &self.reason_file else {
+            return Ok(self.reason_hash.expect("one of both is required"));
+        };
+        let bytes = std::fs::read(file)
+            .with_context(|| format!("failed to read {}", file.display()))
+            .end_with(Exit::Usage)?;
+        Ok(Hash::of(&bytes))
+    }
 }
 
 /// See [`DecideDispute`].
@@ -267,7 +293,8 @@ impl Billing {
             Self::PayDues(PayDuesFlags { creditor, amount }) => {
                 signatory.sign(PayDues { creditor, amount })
             }
-            Self::DisputeBill(DisputeBillFlags { bill, amount, reason_hash }) => {
+            Self::DisputeBill(DisputeBillFlags { bill, amount, reason }) => {
+                let reason_hash = reason.hash()?;
                 signatory.sign(DisputeBill { bill, amount, reason_hash })
             }
             Self::DecideDispute(DecideDisputeFlags { bill, upheld }) => {

@@ -203,9 +203,24 @@ fn sentence(outcome: &SubmitOutcome) -> String {
     };
     match outcome.status {
         SubmitStatus::Accepted => format!("accepted{block}"),
-        SubmitStatus::Rejected => format!("rejected{block} by rule {code} {name}: {detail}"),
+        SubmitStatus::Rejected => {
+            format!("rejected{block} by rule {code} {name}: {}", in_currency(detail))
+        }
         SubmitStatus::Malformed => format!("malformed, not ordered: {code} {name}: {detail}"),
         SubmitStatus::Refused => format!("not taken by the node: {name}: {detail}"),
+    }
+}
+
+/// A rule's sentence for people: amounts that it tells in micro stand in the currency.
+fn in_currency(detail: &str) -> String {
+    let Some((before, after)) = detail.split_once(" micro") else { return detail.to_owned() };
+    let digits = before.rfind(|letter: char| !letter.is_ascii_digit()).map_or(0, |at| at + 1);
+    match before[digits..].parse() {
+        Ok(micro) => {
+            let decimals = if micro % 10_000 == 0 { 2 } else { 6 };
+            format!("{}{}{after}", &before[..digits], output::amount(micro, decimals))
+        }
+        Err(_) => detail.to_owned(),
     }
 }
 
@@ -213,6 +228,12 @@ fn show_ids(id: TransactionId, submission: &Submission) -> Result<(), Ended> {
     output::line(&format!("transaction  {id}"))?;
     if let Some((what, id)) = created(submission) {
         output::line(&format!("{what:<12} {id}"))?;
+    }
+    let envelope = &submission.transaction.envelope;
+    if let Ok(Body::IssueBill(body)) = Body::decode(envelope.kind, &envelope.body)
+        && let [usage_point] = &body.usage_points[..]
+    {
+        output::line(&format!("see          gridtally show bills {usage_point}"))?;
     }
     Ok(())
 }

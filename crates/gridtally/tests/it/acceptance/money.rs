@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{FIRST, FLAT, Town, time};
-use crate::process::expect;
+use crate::process::{expect, run};
 
 /// A table of quarter hours of the home from the first day on, `watt_hours` in each.
 fn import(town: &Town, until: &str, watt_hours: u64) {
@@ -134,6 +134,14 @@ fn after_a_payment_nobody_reads_not_paid_and_too_much_is_credit() {
     }
     let pay = ["pay-bill", "--usage-point", &town.home, "--amount", "1"];
     town.world.refused("NothingOpen", "anna", &pay);
+    let (key, url) = (town.world.key("anna"), &town.world.node.url);
+    let redeem = ["submit", "redeem-tokens", "--aggregator", &town.world.party("aggregator")];
+    let (tokens, cosigner) =
+        (["--tokens", "9000", "--reference", "r"], town.world.key("aggregator"));
+    let signed = ["--cosigner", &cosigner, "--key", &key, "--node", url];
+    let output = run(&[&redeem[..], &tokens, &signed].concat());
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("the wallet holds only 7500.16"), "amounts for people: {text}");
     town.world.refused("NotTheCustomer", "distributor-2", &pay);
 
     town.seal("2026-07-03", (1_000, 0), (499_968, 0));
