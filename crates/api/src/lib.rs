@@ -36,6 +36,7 @@ pub mod session;
 
 use std::sync::Arc;
 
+use contracts::Position;
 use ledger::{LedgerError, Reader, Submitter, View};
 use primitives::identifier::BillId;
 
@@ -44,11 +45,25 @@ pub use read_model::ReadModel;
 pub use routes::router;
 pub use server::serve;
 
-/// Writes the proof file of a bill as it stands in a view; `None` while no header commits to the bill.
+/// What a proof file is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proven {
+    /// A bill.
+    Bill(BillId),
+    /// What became of the transaction at a position.
+    Transaction {
+        /// Where it stands.
+        position: Position,
+        /// Whether the file holds the transaction itself and not only its receipt.
+        whole: bool,
+    },
+}
+
+/// Writes a proof file as things stand in a view; `None` while no header commits to it.
 ///
 /// The form of a proof file belongs to the floor that verifies it; the program hands the writer in.
 pub type ProofExporter =
-    Arc<dyn Fn(&View, BillId) -> Result<Option<Vec<u8>>, LedgerError> + Send + Sync>;
+    Arc<dyn Fn(&View, Proven) -> Result<Option<Vec<u8>>, LedgerError> + Send + Sync>;
 
 /// What the program decides about the API.
 #[derive(Clone)]

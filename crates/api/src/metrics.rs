@@ -4,7 +4,8 @@
 //! [`Sources`] and [`Metrics::committed`]; a source that is not given is left out, never shown as
 //! zero. Numbers only, no ids and no amounts: the address needs no rights.
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use ledger::{Outcome, SubmitError, View};
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -15,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::response::submit::outcome;
+use crate::routes::kind_name;
 
 /// The content type of the answer.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -22,6 +24,14 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Upper bounds of times in seconds, from half a millisecond to ten seconds.
 const SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// Upper bounds of the times between blocks in seconds, from a millisecond to an hour.
+const BLOCK_SECONDS: [f64; 12] =
+    [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 10.0, 60.0, 3_600.0];
+
+/// The kinds of transactions that bring readings.
+const READINGS: [&str; 5] =
+    ["SubmitReading", "SealDay", "SealGatewayBatch", "CorrectReading", "EstimateDay"];
 
 /// A number that is asked for at each scrape; `None` while nobody can say it.
 pub type Source = Box<dyn Fn() -> Option<u64> + Send + Sync>;
@@ -41,6 +51,20 @@ struct SubmissionLabels {
     status: &'static str,
     /// The name of the rule, form error or refusal, or `Accepted`.
     code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RejectionLabels {
+    /// The number of the rule.
+    number: u64,
+    /// Its name.
+    code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReadingLabels {
+    /// The name of the kind of transaction.
+    kind: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -64,8 +88,15 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     submit: Histogram,
     commit: Histogram,
+    /// From one durable block to the next, and when the newest one was.
+    block: Histogram,
+    newest: Mutex<Option<Instant>>,
+    clock_behind: Counter,
+    rejections: Family<RejectionLabels, Counter>,
+    readings: Family<ReadingLabels, Counter>,
     height: Gauge,
     provable: Gauge,
+    executed_lag: Gauge,
     transactions: Gauge,
     time: Gauge,
     sessions: Gauge,
@@ -92,6 +123,12 @@ impl Metrics {
             requests: Family::default(),
             submit: Histogram::new(SECONDS),
             commit: Histogram::new(SECONDS),
+            block: Histogram::new(BLOCK_SECONDS),
+            newest: Mutex::default(),
+            clock_behind: Counter::default(),
+            rejections: Family::default(),
+            readings: Family::default(),
+            executed_lag: Gauge::default(),
             height: Gauge::default(),
             provable: Gauge::default(),
             transactions: Gauge::default(),
@@ -113,6 +150,11 @@ impl Metrics {
             "provable_height",
             "Newest height whose execution the newest header commits to",
             self.provable.clone(),
+        );
+        registry.register(
+            "executed_lag_blocks",
+            "Blocks whose execution no header commits to yet",
+            self.executed_lag.clone(),
         );
         registry.register(
             "ledger_transactions",
@@ -142,6 +184,18 @@ impl Metrics {
             Unit::Seconds,
             self.commit.clone(),
         );
+        registry.register_with_unit(
+            "block",
+            "From one durable block to the next",
+            Unit::Seconds,
+            self.block.clone(),
+        );
+        let help = "Blocks made while the clock stood behind the newest one";
+        registry.register("clock_behind", help, self.clock_behind.clone());
+        let help = "Transactions submitted here and rejected, by the number and name of the rule";
+        registry.register("rejections", help, self.rejections.clone());
+        let help = "Accepted transactions with readings submitted here, by kind";
+        registry.register("readings", help, self.readings.clone());
         if self.sources.mempool.is_some() {
             let help = "Transactions that wait for a block";
             registry.register("mempool_transactions", help, self.mempool.clone());
@@ -155,6 +209,27 @@ impl Metrics {
     /// The store made a block durable.
     pub fn committed(&self, time: Duration) {
         self.commit.observe(time.as_secs_f64());
+        let now = Instant::now();
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = newest.replace(now) {
+            self.block.observe(now.duration_since(before).as_secs_f64());
+        }
+    }
+
+    /// A block was made while the clock stood behind the newest one.
+    pub fn clock_behind(&self) {
+        self.clock_behind.inc();
+    }
+
+    /// What readings came with a request.
+    pub(crate) fn readings(&self, kinds: &[u16], answers: &[Result<Outcome, SubmitError>]) {
+        for (kind, answer) in kinds.iter().zip(answers) {
+            let kind = kind_name(*kind);
+            let is_reading = READINGS.contains(&kind);
+            if is_reading && answer.as_ref().is_ok_and(|outcome| outcome.code == 0) {
+                self.readings.get_or_create(&ReadingLabels { kind }).inc();
+            }
+        }
     }
 
     /// The node answered a request with transactions.
@@ -163,6 +238,10 @@ impl Metrics {
         for answer in answers {
             let (status, _, code) = outcome(answer);
             self.submissions.get_or_create(&SubmissionLabels { status, code }).inc();
+            if let Ok(Outcome { code: number @ 1.., .. }) = answer {
+                let labels = RejectionLabels { number: (*number).into(), code };
+                self.rejections.get_or_create(&labels).inc();
+            }
         }
     }
 
@@ -185,6 +264,7 @@ impl Metrics {
         let head = view.head();
         set(&self.height, view.height());
         set(&self.provable, view.provable_height());
+        set(&self.executed_lag, view.height().saturating_sub(view.provable_height()));
         set(&self.transactions, head.transactions);
         set(&self.time, head.header.time.get());
         set(&self.sessions, counts.sessions as u64);

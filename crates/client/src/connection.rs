@@ -468,6 +468,14 @@ impl Connection {
         self.get(&format!("/v1/bills/{bill}/proof"))
     }
 
+    /// The proof file of what became of a transaction; the node waits until it is provable.
+    ///
+    /// # Errors
+    /// As [`Connection::get`]; the file is not checked: see [`crate::transaction_proof::verify`].
+    pub fn transaction_proof(&self, id: &TransactionId) -> Result<Vec<u8>, ConnectionError> {
+        self.get(&format!("/v1/transactions/{id}/proof"))
+    }
+
     fn saw(&self, height: u64) {
         self.highest.fetch_max(height, Ordering::Relaxed);
     }

@@ -2,7 +2,7 @@
 //!
 //! Build and sign transactions ([`transaction_builder`]), send them and read answers
 //! ([`connection`], with the rights of a party: [`session`]), check a bill alone ([`verify`]), and the files that people keep: keys
-//! ([`key_file`]), the genesis ([`genesis_file`]), proofs ([`proof_file`]), tariffs ([`tariff_file`]),
+//! ([`key_file`], [`encryption_key`]), the genesis ([`genesis_file`]), proofs ([`proof_file`], [`transaction_proof`]), tariffs ([`tariff_file`]),
 //! frequencies ([`frequency_file`]) and readings ([`readings_file`]). This crate knows no node and no store; what it is told by
 //! one, it checks.
 //!
@@ -30,6 +30,7 @@
 //! ```
 
 pub mod connection;
+pub mod encryption_key;
 pub mod estimation_json;
 pub mod frequency_file;
 pub mod genesis_file;
@@ -39,6 +40,7 @@ pub mod readings_file;
 pub mod session;
 pub mod tariff_file;
 pub mod transaction_builder;
+pub mod transaction_proof;
 pub mod verify;
 
 mod atomic_file;

@@ -222,7 +222,7 @@ fn bill_hash(proof: &BillProof) -> Result<Hash, ProofFileError> {
     Ok(bill_hash)
 }
 
-fn not_canonical(found: &str, wanted: &str) -> ProofFileError {
+pub(crate) fn not_canonical(found: &str, wanted: &str) -> ProofFileError {
     let shorten = |line: Option<&str>| -> String {
         line.map_or_else(|| "the end".to_owned(), |line| line.chars().take(80).collect())
     };

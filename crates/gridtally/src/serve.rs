@@ -1,6 +1,7 @@
 //! A node with its API, from start to a graceful stop.
 
 mod timed_store;
+mod watched_clock;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, oneshot};
 
 use self::timed_store::TimedStore;
+use self::watched_clock::WatchedClock;
 use crate::exit::{EndWith, Ended, Exit};
 
 /// What is served and where.
@@ -70,12 +72,14 @@ impl Serve {
         let address = listener.local_addr()?;
         let node_slot: Arc<OnceLock<Weak<Node>>> = Arc::default();
         let metrics = Arc::new(Metrics::new(sources(&node_slot, &self.store)));
+        let clock = SystemClock { offset_ms: self.clock_offset_ms };
+        let clock = WatchedClock { clock, metrics: Arc::clone(&metrics) };
         let store = TimedStore { store: self.store, metrics: Arc::clone(&metrics) };
         let node = Arc::new(Node::start(NodeConfig {
             store: Arc::new(store),
             genesis: Some(self.genesis),
             key: self.key,
-            clock: Arc::new(SystemClock { offset_ms: self.clock_offset_ms }),
+            clock: Arc::new(clock),
             verifier: Arc::new(Threads::per_core()),
         })?);
         let _ = node_slot.set(Arc::downgrade(&node));

@@ -9,7 +9,7 @@ use primitives::envelope::{SignedTransaction, Submission};
 use primitives::header::{Executed, Header};
 use primitives::identifier::{BillId, TransactionId, UsagePointId};
 use primitives::merkle::accumulator_path;
-use primitives::proof::{Anchor, EventPath, EventProof};
+use primitives::proof::{Anchor, EventPath, EventProof, ReceiptProof};
 use primitives::receipt::{Receipt, receipts_tree};
 
 use crate::block::Block;
@@ -191,9 +191,34 @@ impl View {
             return Ok(None);
         }
         let damaged = |what| LedgerError::Damaged { what };
-        let receipts = self.receipts(position.height)?;
-        let receipt = receipts.get(position.index as usize).ok_or_else(|| damaged("receipt"))?;
-        let event_in_receipt = receipt.event_path(event).map_err(|_| damaged("event"))?;
+        let Some(proof) = self.receipt_proof(position)? else { return Ok(None) };
+        let receipt = &proof.receipt;
+        let index = usize::try_from(event).map_err(|_| damaged("event"))?;
+        let bytes = receipt.events.get(index).ok_or_else(|| damaged("event"))?.clone();
+        Ok(Some(EventProof {
+            path: EventPath {
+                event_in_receipt: receipt.event_path(event).map_err(|_| damaged("event"))?,
+                receipt_in_block: proof.receipt_in_block,
+                block_in_accumulator: proof.block_in_accumulator,
+            },
+            validators: proof.validators,
+            set_changes: proof.set_changes,
+            anchor: proof.anchor,
+            event: bytes,
+        }))
+    }
+
+    /// The proof of what became of the transaction at a position; `None` while no header commits to
+    /// its block's execution yet.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails or there is no such transaction.
+    pub fn receipt_proof(&self, position: Position) -> Result<Option<ReceiptProof>, LedgerError> {
+        if position.height > self.provable_height() {
+            return Ok(None);
+        }
+        let damaged = |what| LedgerError::Damaged { what };
+        let mut receipts = self.receipts(position.height)?;
         let receipt_in_block = receipts_tree(&receipts)
             .path(u64::from(position.index))
             .map_err(|_| damaged("receipt"))?;
@@ -209,17 +234,14 @@ impl View {
                 })
             });
         failure?;
-        Ok(Some(EventProof {
+        Ok(Some(ReceiptProof {
             validators: self.rules.genesis().validators.clone(),
             set_changes: Bounded::default(),
             anchor,
-            path: EventPath {
-                event_in_receipt,
-                receipt_in_block,
-                block_in_accumulator: block_in_accumulator
-                    .map_err(|_| damaged("accumulator node"))?,
-            },
-            event: receipt.events[usize::try_from(event).map_err(|_| damaged("event"))?].clone(),
+            receipt_in_block,
+            block_in_accumulator: block_in_accumulator.map_err(|_| damaged("accumulator node"))?,
+            // The path exists, so the index does.
+            receipt: receipts.swap_remove(position.index as usize),
         }))
     }
 

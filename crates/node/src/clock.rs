@@ -8,6 +8,10 @@ use primitives::units::Timestamp;
 pub trait WallClock: Send + Sync {
     /// Milliseconds since 1970 in UTC.
     fn now(&self) -> Timestamp;
+
+    /// A block was made while this clock stood so many milliseconds behind the newest one. For who
+    /// watches the clock; it changes nothing.
+    fn found_behind(&self, _behind_ms: u64) {}
 }
 
 /// The operating system's clock, moved by an offset on test networks.

@@ -91,6 +91,7 @@ impl Solo {
         let is_system = ordering.ledger.rules().genesis().clock == Clock::System;
         // Rule: a solo node whose clock jumped back goes on with its parent's time + 1 ms and warns.
         if is_system && time.get() > now.get().saturating_add(1_000) {
+            ordering.clock.found_behind(time.get() - now.get());
             if !self.warned_of_clock {
                 tracing::warn!(
                     behind_ms = time.get() - now.get(),

@@ -13,7 +13,7 @@ use crate::hash::Hash;
 use crate::header::{Certificate, CertificateError, Header, ValidatorSet};
 use crate::identifier::LedgerId;
 use crate::merkle::{MerkleError, MerklePath};
-use crate::receipt::{EventBytes, event_leaf, subtree_leaf};
+use crate::receipt::{EventBytes, Receipt, event_leaf, subtree_leaf};
 use crate::units::{BlockHeight, OutOfRange, Timestamp};
 
 /// The largest number of set changes in a proof: one a week for five years.
@@ -95,6 +95,40 @@ pub struct EventProof {
     pub event: EventBytes,
 }
 
+/// The whole proof of what became of one transaction.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ReceiptProof {
+    /// The validators with which the chain of changes starts: those of the genesis.
+    pub validators: ValidatorSet,
+    /// Every change of the set from there to the anchor, in order; none in a solo ledger.
+    pub set_changes: Bounded<SetChange, MAX_SET_CHANGES>,
+    /// The final header.
+    pub anchor: Anchor,
+    /// The receipt among those of its block.
+    pub receipt_in_block: MerklePath,
+    /// The block among all heights from 1.
+    pub block_in_accumulator: MerklePath,
+    /// The receipt: the transaction, its code and its events.
+    pub receipt: Receipt,
+}
+
+impl ReceiptProof {
+    /// The root of the accumulator to which the path leads from the receipt.
+    ///
+    /// # Errors
+    /// [`ProofError::Path`] naming the part whose shape is wrong.
+    pub fn accumulator_root(&self) -> Result<Hash, ProofError> {
+        let path = |part, error| ProofError::Path { part, error };
+        let tree = self.receipt.tree();
+        let leaf = subtree_leaf(&tree.root(), tree.leaf_count());
+        let block = self.receipt_in_block.root_of(&leaf);
+        let block = block.map_err(|error| path("receipt in block", error))?;
+        let leaf = subtree_leaf(&block, self.receipt_in_block.leaf_count);
+        let root = self.block_in_accumulator.root_of(&leaf);
+        root.map_err(|error| path("block in accumulator", error))
+    }
+}
+
 /// What the reader trusts beforehand, from the genesis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedGenesis {
@@ -109,7 +143,7 @@ pub struct TrustedGenesis {
 pub struct VerifiedEvent {
     /// The ledger.
     pub ledger_id: LedgerId,
-    /// The block in which the event happened.
+    /// The block in which it happened.
     pub height: BlockHeight,
     /// The height of the final header.
     pub anchor_height: BlockHeight,
@@ -175,7 +209,7 @@ pub enum ProofError {
         wanted: u64,
     },
     /// The path does not lead to the header.
-    #[error("event does not lead to the accumulator of the header")]
+    #[error("it does not lead to the accumulator of the header")]
     OtherRoot,
 }
 
@@ -190,44 +224,86 @@ pub fn verify_event(
     genesis: Option<&TrustedGenesis>,
     proof: &EventProof,
 ) -> Result<VerifiedEvent, ProofError> {
-    let ledger_id = match genesis {
-        Some(genesis) if genesis.validators != proof.validators => {
-            return Err(ProofError::OtherValidators);
-        }
-        Some(genesis) => genesis.ledger_id,
-        None => proof.anchor.header.ledger_id,
+    let chain = Chain {
+        validators: &proof.validators,
+        set_changes: &proof.set_changes,
+        anchor: &proof.anchor,
     };
-    verify_anchor(&ledger_id, proof)?;
-    let header = &proof.anchor.header;
-    let (path, executed) = (&proof.path, header.executed);
-    let root = path.accumulator_root(&proof.event)?;
-    let leaf_count = path.block_in_accumulator.leaf_count;
-    if leaf_count != executed.height.get() {
-        return Err(ProofError::OtherAccumulator {
-            found: leaf_count,
-            wanted: executed.height.get(),
-        });
+    let root = || proof.path.accumulator_root(&proof.event);
+    chain.verify(genesis, &proof.path.block_in_accumulator, root)
+}
+
+/// Checks that the receipt of `proof` is what became of its transaction.
+///
+/// With a `genesis` the result is anchored, as in [`verify_event`].
+///
+/// # Errors
+/// [`ProofError`], naming the first thing that is wrong.
+pub fn verify_receipt(
+    genesis: Option<&TrustedGenesis>,
+    proof: &ReceiptProof,
+) -> Result<VerifiedEvent, ProofError> {
+    let chain = Chain {
+        validators: &proof.validators,
+        set_changes: &proof.set_changes,
+        anchor: &proof.anchor,
+    };
+    chain.verify(genesis, &proof.block_in_accumulator, || proof.accumulator_root())
+}
+
+/// What leads from the first validators to a final header.
+struct Chain<'a> {
+    validators: &'a ValidatorSet,
+    set_changes: &'a [SetChange],
+    anchor: &'a Anchor,
+}
+
+impl Chain<'_> {
+    /// Checks the chain, and that the path, whose root is `root`, leads to its anchor.
+    fn verify(
+        &self,
+        genesis: Option<&TrustedGenesis>,
+        block_in_accumulator: &MerklePath,
+        root: impl FnOnce() -> Result<Hash, ProofError>,
+    ) -> Result<VerifiedEvent, ProofError> {
+        let header = &self.anchor.header;
+        let ledger_id = match genesis {
+            Some(genesis) if genesis.validators != *self.validators => {
+                return Err(ProofError::OtherValidators);
+            }
+            Some(genesis) => genesis.ledger_id,
+            None => header.ledger_id,
+        };
+        verify_anchor(&ledger_id, self)?;
+        let (root, executed) = (root()?, header.executed);
+        let leaf_count = block_in_accumulator.leaf_count;
+        if leaf_count != executed.height.get() {
+            return Err(ProofError::OtherAccumulator {
+                found: leaf_count,
+                wanted: executed.height.get(),
+            });
+        }
+        if root != executed.receipts {
+            return Err(ProofError::OtherRoot);
+        }
+        Ok(VerifiedEvent {
+            ledger_id,
+            height: BlockHeight::new(block_in_accumulator.index + 1),
+            anchor_height: header.height,
+            anchor_time: header.time,
+            anchored: genesis.is_some(),
+        })
     }
-    if root != executed.receipts {
-        return Err(ProofError::OtherRoot);
-    }
-    Ok(VerifiedEvent {
-        ledger_id,
-        height: BlockHeight::new(path.block_in_accumulator.index + 1),
-        anchor_height: header.height,
-        anchor_time: header.time,
-        anchored: genesis.is_some(),
-    })
 }
 
 /// Follows the sets of validators from the first to those of the anchor.
 ///
 /// Rule: a set change counts only when more than two thirds of the old set signed its header, and
 /// the new set acts from the next epoch.
-fn verify_anchor(ledger_id: &LedgerId, proof: &EventProof) -> Result<(), ProofError> {
-    let mut validators = &proof.validators;
+fn verify_anchor(ledger_id: &LedgerId, chain: &Chain<'_>) -> Result<(), ProofError> {
+    let mut validators = chain.validators;
     let mut earlier: Option<&Header> = None;
-    for change in &proof.set_changes {
+    for change in chain.set_changes {
         let header = &change.header;
         verify_final(ledger_id, earlier, validators, header, &change.certificate)?;
         let next = change.next_validators.hash();
@@ -237,7 +313,7 @@ fn verify_anchor(ledger_id: &LedgerId, proof: &EventProof) -> Result<(), ProofEr
         validators = &change.next_validators;
         earlier = Some(header);
     }
-    let Anchor { header, certificate } = &proof.anchor;
+    let Anchor { header, certificate } = chain.anchor;
     verify_final(ledger_id, earlier, validators, header, certificate)
 }
 

@@ -153,7 +153,7 @@ fn page(status: &Status, title: &str, content: &Markup) -> String {
         text(&status.zone).0
     );
     document(
-        &format!("{title} – {}", status.name),
+        &title_of(title, &status.name),
         &format!(
             "<header><a href=\"/\"><strong>{}</strong></a> <a href=\"/blocks\">Blocks</a> \
              <a href=\"/api\">API</a></header>\
@@ -176,6 +176,11 @@ pub fn problem(status: u16, title: &str, detail: &str, request_id: &str) -> Stri
         text(request_id).0
     );
     document(&format!("{status}"), &body)
+}
+
+/// The title in the browser: the page and its ledger, and the ledger alone where both are the same.
+fn title_of(page: &str, ledger: &str) -> String {
+    if page == ledger { ledger.to_owned() } else { format!("{page} – {ledger}") }
 }
 
 fn document(title: &str, body: &str) -> String {

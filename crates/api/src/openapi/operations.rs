@@ -220,6 +220,15 @@ pub const OPERATIONS: &[Operation] = &[
         "transactions",
         "A transaction with its receipt.",
     ),
+    Operation {
+        answer: Answer::Proof,
+        ..read::<()>(
+            "/v1/transactions/{transaction}/proof",
+            "transactions",
+            "The proof file of what became of a transaction; waits until it is provable.",
+        )
+    }
+    .problem(&[problem::NOT_ENTITLED, problem::NOT_PROVABLE]),
     read::<KeyEntry>(
         "/v1/keys/{key_address}",
         "registry",

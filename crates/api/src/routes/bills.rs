@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::Shared;
 use super::usage_points::find;
+use crate::Proven;
 use crate::problem::{self, Problem};
 use crate::request::{Ask, HEIGHT_HEADER, Read, WAIT};
 use crate::response::Page;
@@ -91,7 +92,7 @@ pub(crate) async fn proof(ask: Ask) -> Result<Response, Problem> {
         })
         .await?;
     match found {
-        Ok(issued_at) => export(&shared, id, issued_at).await,
+        Ok(issued_at) => export(&shared, Proven::Bill(id), issued_at).await,
         Err(problem) => {
             let mut response = problem.into_response();
             response.headers_mut().insert(HEIGHT_HEADER, height.into());
@@ -100,16 +101,23 @@ pub(crate) async fn proof(ask: Ask) -> Result<Response, Problem> {
     }
 }
 
-async fn export(shared: &Arc<Shared>, id: BillId, issued_at: u64) -> Result<Response, Problem> {
+/// Writes a proof file about something in block `issued_at`.
+pub(super) async fn export(
+    shared: &Arc<Shared>,
+    what: Proven,
+    issued_at: u64,
+) -> Result<Response, Problem> {
     let not_yet = || {
-        let detail = format!("no header commits to the execution of block {issued_at} yet");
+        let detail = format!(
+            "no header commits to the execution of block {issued_at} yet: try again in a moment"
+        );
         Problem::new(problem::NOT_PROVABLE, detail)
     };
     timeout(WAIT, shared.reader().provable(issued_at)).await.map_err(|_| not_yet())?;
     let view = shared.reader().view()?;
     let height = view.height();
     let exporter = Arc::clone(&shared.config().proof_exporter);
-    let file = shared.blocking(move || exporter(&view, id)).await??.ok_or_else(not_yet)?;
+    let file = shared.blocking(move || exporter(&view, what)).await??.ok_or_else(not_yet)?;
     let content_type = (axum::http::header::CONTENT_TYPE, "application/json");
     let mut response = ([content_type], file).into_response();
     response.headers_mut().insert(HEIGHT_HEADER, height.into());

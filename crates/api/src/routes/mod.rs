@@ -145,6 +145,7 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/genesis", genesis::genesis),
         write("post", "/v1/transactions", submissions),
         read("/v1/transactions/{transaction}", transactions::one),
+        read("/v1/transactions/{transaction}/proof", transactions::proof),
         read("/v1/blocks", blocks::list),
         read("/v1/blocks/{height}", blocks::one),
         read("/v1/keys/{key_address}", keys::one),

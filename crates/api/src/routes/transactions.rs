@@ -21,7 +21,8 @@ use primitives::receipt::Receipt;
 use primitives::units::Timestamp;
 use tokio::time::{Instant, timeout};
 
-use super::Shared;
+use super::{Shared, bills};
+use crate::Proven;
 use crate::problem::{self, Problem};
 use crate::request::{Ask, HEIGHT_HEADER, Read};
 use crate::response::event::EventEntry;
@@ -107,13 +108,17 @@ type Answers = Vec<Result<Outcome, SubmitError>>;
 
 async fn order(shared: Arc<Shared>, submissions: Vec<Submission>) -> Result<Answers, Problem> {
     let start = Instant::now();
+    let kind = |submission: &Submission| submission.transaction.envelope.kind;
+    let kinds: Vec<u16> = submissions.iter().map(kind).collect();
     let answers = timeout(SUBMIT_TIME, shared.submitter().submit(submissions)).await;
     let answers = answers.map_err(|_| {
         let detail = "the node has not executed it within 30 seconds; sending the same again is \
                       harmless";
         Problem::new(problem::OVERLOADED, detail)
     })?;
-    shared.config().metrics.submitted(&answers, start.elapsed());
+    let metrics = &shared.config().metrics;
+    metrics.submitted(&answers, start.elapsed());
+    metrics.readings(&kinds, &answers);
     Ok(answers)
 }
 
@@ -208,6 +213,47 @@ fn numbers_at(view: &View, position: Position) -> Result<Vec<u64>, Problem> {
 pub(crate) async fn one(ask: Ask) -> Result<Response, Problem> {
     let id: TransactionId = ask.path("transaction")?;
     ask.read(move |read| load(read, id)).await
+}
+
+/// The proof file of what became of a transaction, with the transaction itself for those who may see
+/// it. The amounts in a receipt's events could be guessed from hashes beside it, so it is given to
+/// those who may see all of its events. It waits up to 5 seconds for a header that commits to it.
+pub(crate) async fn proof(ask: Ask) -> Result<Response, Problem> {
+    let id: TransactionId = ask.path("transaction")?;
+    let shared = Arc::clone(&ask.shared);
+    let (height, found) = ask.with_view(move |read| provable(read, id)).await?;
+    match found {
+        Ok((position, whole)) => {
+            let what = Proven::Transaction { position, whole };
+            bills::export(&shared, what, position.height).await
+        }
+        Err(problem) => {
+            let mut response = problem.into_response();
+            response.headers_mut().insert(HEIGHT_HEADER, height.into());
+            Ok(response)
+        }
+    }
+}
+
+/// Where a transaction stands, and whether the reader may see it whole.
+fn provable(read: &Read, id: TransactionId) -> Result<(Position, bool), Problem> {
+    let damaged = || Problem::internal("a transaction that was ordered is missing");
+    let unknown = || Problem::not_found("transaction");
+    let position = read.view.position_of(&id)?.ok_or_else(unknown)?;
+    let envelope = read.view.transaction(position)?.ok_or_else(damaged)?.envelope;
+    let receipt = read.view.receipt(position)?.ok_or_else(damaged)?;
+    let body = Body::decode(envelope.kind, &envelope.body).ok();
+    let whole =
+        read.state(|state| read.viewer.sees_transaction(state, &envelope, body.as_ref()))?;
+    for bytes in receipt.events.iter().filter(|_| !whole) {
+        let event: Event = decode(bytes).map_err(Problem::internal)?;
+        if !read.state(|state| read.viewer.sees_event(state, &event))? {
+            let detail = "its receipt holds values that only those who may see them get: log in \
+                          as one of them";
+            return Err(Problem::new(problem::NOT_ENTITLED, detail));
+        }
+    }
+    Ok((position, whole))
 }
 
 /// A transaction as the reader may see it.

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use api::{Api, ApiConfig, ReadModel, router};
+use api::{Api, ApiConfig, Metrics, Proven, ReadModel, router};
 use axum::Router;
 use axum::body::{Body as HttpBody, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use contracts::account::{BuyTokens, SetBackingLimit};
-use contracts::billing::{DisputeBill, IssueBill};
+use contracts::billing::{DisputeBill, IssueBill, IssueStatement};
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
 use contracts::governance::AdvanceClock;
 use contracts::metering::{
@@ -22,6 +22,7 @@ use contracts::tariff::{
     AssignTariff, AssignmentTarget, ExportRule, PriceRule, PublishTariff, TariffTerms,
 };
 use contracts::{Body, Genesis, State};
+use data_encoding::HEXLOWER;
 use ledger::access::Answer;
 use ledger::block::CheckedBlock;
 use ledger::store::MemoryStore;
@@ -35,6 +36,7 @@ use primitives::hash::Hash;
 use primitives::header::{Certificate, ValidatorSet};
 use primitives::identifier::{BillId, PartyId, StationId, TariffId, TransactionId, UsagePointId};
 use primitives::key::{PublicKey, SigningKey};
+use primitives::proof::ReceiptProof;
 use primitives::reading::{DayPayload, DaySeed, Quality, Reading, ReadingPayload, reading_leaf};
 use primitives::units::{
     MicroCurrency, MicroPerKilowattHour, MilliHertz, Sequence, Timestamp, WattHours, Watts,
@@ -187,6 +189,7 @@ pub struct Network {
     /// Where the read model lies.
     pub folder: tempfile::TempDir,
     pub model: Arc<ReadModel>,
+    pub metrics: Arc<Metrics>,
     pub regulator: Member,
     pub provider: Member,
     pub grid: Member,
@@ -201,6 +204,8 @@ pub struct Network {
     pub tariff: TariffId,
     pub bill: BillId,
     pub seal: TransactionId,
+    /// The purchase of tokens.
+    pub bought: TransactionId,
     pub day: LocalDay,
 }
 
@@ -259,16 +264,29 @@ impl Network {
         let doors = Doors(Arc::clone(&node));
         let folder = tempfile::tempdir().expect("a folder");
         let model = ReadModel::new(folder.path().join("read-model.sqlite"));
+        let metrics: Arc<Metrics> = Arc::default();
         let config = ApiConfig {
             hosts: vec![HOST.to_owned()],
             open_reads: setup.open_reads,
-            proof_exporter: Arc::new(|view, bill| {
+            proof_exporter: Arc::new(|view, what| {
+                let bill = match what {
+                    Proven::Bill(bill) => bill,
+                    Proven::Transaction { position, whole } => {
+                        let proof = view.receipt_proof(position)?;
+                        let text = |proof: ReceiptProof| {
+                            let of = |bytes: &[u8]| HEXLOWER.encode(bytes);
+                            let proof = of(&encode(&proof));
+                            format!("{{\"proof\":\"{proof}\",\"whole\":{whole}}}").into_bytes()
+                        };
+                        return Ok(proof.map(text));
+                    }
+                };
                 let position = view.read(|state| state.bill_state(bill))?.map(|it| it.position);
                 let provable =
                     position.is_ok_and(|position| position.height <= view.provable_height());
                 Ok(provable.then(|| format!("{{\"bill\":\"{bill}\"}}").into_bytes()))
             }),
-            metrics: Arc::default(),
+            metrics: Arc::clone(&metrics),
             read_model: Some(Arc::clone(&model)),
         };
         let api = Api::new(Arc::new(doors.clone()), Arc::new(doors), config);
@@ -278,6 +296,7 @@ impl Network {
             router: router(api),
             folder,
             model,
+            metrics,
             regulator: nobody.clone(),
             provider: nobody.clone(),
             grid: nobody.clone(),
@@ -292,6 +311,7 @@ impl Network {
             tariff: TariffId::default(),
             bill: BillId::default(),
             seal: TransactionId::default(),
+            bought: TransactionId::default(),
             day,
         };
         network.populate();
@@ -388,7 +408,34 @@ impl Network {
             coin_amount: MicroCurrency::new(50_000_000),
             tokens: MicroCurrency::new(100_000_000),
         };
-        self.accept(&[&self.customer.key, &self.aggregator.key], body, Vec::new());
+        let signers = [&self.customer.key, &self.aggregator.key];
+        self.bought = self.accept(&signers, body, Vec::new());
+    }
+
+    /// A quarter of monthly bills, and the statement over it.
+    pub fn furnish(&mut self) {
+        let first = self.day;
+        let mut number = 1;
+        // June is measured from its second day on: the quarter that is stated begins in July.
+        while self.day < "2016-09-30".parse().expect("a day") {
+            number += 1;
+            self.day = self.day.next().expect("a day");
+            let calendar = self.node.ledger.rules().calendar().clone();
+            let end = calendar.periods_of(self.day.next().expect("a day")).first;
+            let body = AdvanceClock { to: calendar.start_of(end) };
+            self.accept(&[&key("clock keeper")], body, Vec::new());
+            self.node.append(Vec::new());
+            self.seal_day(number);
+        }
+        for month in 7..=9 {
+            let period = BillingPeriod::Month { year: 2016, month };
+            let usage_points = vec![self.usage_point].try_into().expect("one");
+            self.accept(&[&self.distributor.key], IssueBill { usage_points, period }, Vec::new());
+        }
+        let period = BillingPeriod::Quarter { year: 2016, quarter: 3 };
+        let body = IssueStatement { usage_point: self.usage_point, period };
+        self.accept(&[&self.distributor.key], body, Vec::new());
+        self.day = first;
     }
 
     fn issue_bill(&mut self) {
@@ -430,6 +477,14 @@ impl Network {
 
     /// A single reading of 10 Wh; gives its transaction.
     pub fn submit_slot(&self, day: LocalDay, slot: usize) -> TransactionId {
+        let submission = self.slot_submission(day, slot);
+        let id = submission.transaction.id();
+        self.order_one(submission);
+        id
+    }
+
+    /// A single reading of 10 Wh.
+    pub fn slot_submission(&self, day: LocalDay, slot: usize) -> Submission {
         let calendar = self.node.ledger.rules().calendar();
         let period = calendar.periods_of(day).iter().nth(slot).expect("a slot");
         let reading = Reading {
@@ -440,7 +495,7 @@ impl Network {
         let payload = ReadingPayload { reading, salt: [4; 32] };
         let leaf = reading_leaf(&payload.salt, self.usage_point, period, &payload.reading);
         let body = SubmitReading { usage_point: self.usage_point, period, leaf };
-        self.accept(&[&self.meter], body, encode(&payload))
+        self.submission(&[&self.meter], body, encode(&payload))
     }
 
     /// What is stale of a period is billed anew.

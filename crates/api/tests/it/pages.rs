@@ -124,3 +124,16 @@ async fn problems_on_pages_are_pages() {
         assert!(!seen.text().contains("<script"), "{path}: {}", seen.text());
     }
 }
+
+#[tokio::test]
+async fn a_title_names_the_page_and_the_ledger_once() {
+    let network = Network::new(OPEN_DEMO);
+    let title = async |path: &str| {
+        let text = network.get(path).await.text();
+        let begin = text.find("<title>").expect("a title") + 7;
+        let end = text.find("</title>").expect("its end");
+        text[begin..end].to_owned()
+    };
+    assert_eq!(title("/").await, "Test &amp; network");
+    assert_eq!(title("/blocks").await, "Blocks – Test &amp; network");
+}

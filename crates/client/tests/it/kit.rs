@@ -31,8 +31,8 @@ use primitives::hash::Hash;
 use primitives::header::{Certificate, Executed, HEADER_VERSION, Header, ValidatorSet};
 use primitives::identifier::{BillId, PartyId, TariffId, TransactionId, UsagePointId};
 use primitives::key::SigningKey;
-use primitives::merkle::{Frontier, accumulator_path};
-use primitives::proof::{Anchor, EventPath, EventProof};
+use primitives::merkle::{Frontier, MerklePath, accumulator_path};
+use primitives::proof::{Anchor, EventPath, EventProof, ReceiptProof};
 use primitives::reading::{Quality, Reading};
 use primitives::receipt::{Receipt, block_leaf, receipts_tree};
 use primitives::units::{
@@ -348,6 +348,20 @@ impl Ledger {
         self.order(&seal);
     }
 
+    /// The first slot of a day, reported alone when it has ended.
+    pub fn single_reading(&mut self, day: LocalDay) -> TransactionId {
+        let (home, period) = (self.home, self.period(day, 0));
+        self.time = self.rules.calendar().end_of(period);
+        let reading = self::reading(day, 0);
+        let submission = self.signer("meter").submit_reading(home, period, reading, [3; 32]);
+        self.order(&submission.unwrap())
+    }
+
+    /// What became of every transaction, in order.
+    pub fn receipts(&self) -> &[Receipt] {
+        &self.receipts
+    }
+
     pub fn correct_reading(&mut self, day: LocalDay, slot: u32, import: u64) {
         let (home, period) = (self.home, self.period(day, slot));
         let reading = Reading {
@@ -395,8 +409,29 @@ impl Ledger {
         BillProof::collect(&self.rules, &self.state, bill, self.event_proof(bill))
     }
 
-    /// The way from the event of a bill to a header two blocks after the newest.
-    fn event_proof(&self, bill: BillId) -> EventProof {
+    /// The way from the receipt of a transaction to a header two blocks after the newest.
+    pub fn receipt_proof(&self, id: TransactionId) -> ReceiptProof {
+        let block = self.receipts.iter().position(|it| it.transaction == id).unwrap();
+        let receipt = self.receipts[block].clone();
+        let (anchor, block_in_accumulator) = self.way(block);
+        ReceiptProof {
+            validators: self.rules.genesis().validators.clone(),
+            set_changes: Bounded::new(),
+            anchor,
+            receipt_in_block: receipts_tree(std::slice::from_ref(&receipt)).path(0).unwrap(),
+            block_in_accumulator,
+            receipt,
+        }
+    }
+
+    /// A transaction that was ordered.
+    pub fn transaction(&self, id: TransactionId) -> SignedTransaction {
+        let found = self.state.history.values().find(|(transaction, _)| transaction.id() == id);
+        found.unwrap().0.clone()
+    }
+
+    /// The way from a block, counted from 0, to a final header.
+    fn way(&self, block: usize) -> (Anchor, MerklePath) {
         let mut frontier = Frontier::new();
         let mut nodes = BTreeMap::new();
         for receipt in &self.receipts {
@@ -405,6 +440,14 @@ impl Ledger {
                 nodes.insert((level, place), hash);
             }
         }
+        let count = self.receipts.len() as u64;
+        let at = |level, place| nodes.get(&(level, place)).copied();
+        let path = accumulator_path(block as u64, count, &mut { at }).unwrap();
+        (self.anchor(count, frontier.root()), path)
+    }
+
+    /// The way from the event of a bill to a header two blocks after the newest.
+    fn event_proof(&self, bill: BillId) -> EventProof {
         let is_wanted = |bytes: &[u8]| matches!(decode(bytes), Ok(Event::BillIssued(issued)) if issued.bill == bill);
         let (block, event) = (0..self.receipts.len())
             .find_map(|block| {
@@ -413,17 +456,16 @@ impl Ledger {
             })
             .unwrap();
         let receipt = &self.receipts[block];
-        let count = self.receipts.len() as u64;
-        let at = |level, place| nodes.get(&(level, place)).copied();
+        let (anchor, block_in_accumulator) = self.way(block);
         let path = EventPath {
             event_in_receipt: receipt.event_path(event as u64).unwrap(),
             receipt_in_block: receipts_tree(std::slice::from_ref(receipt)).path(0).unwrap(),
-            block_in_accumulator: accumulator_path(block as u64, count, &mut { at }).unwrap(),
+            block_in_accumulator,
         };
         EventProof {
             validators: self.rules.genesis().validators.clone(),
             set_changes: Bounded::new(),
-            anchor: self.anchor(count, frontier.root()),
+            anchor,
             path,
             event: receipt.events[event].clone(),
         }

@@ -6,3 +6,4 @@ mod files;
 mod kit;
 mod proofs;
 mod tariffs;
+mod transaction_proofs;

@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 use client::connection::Connection;
 use primitives::calendar::LocalDay;
-use primitives::identifier::{BillId, UsagePointId};
+use primitives::identifier::{BillId, TransactionId, UsagePointId};
 use serde_json::{Value, json};
 
 use super::connect::{self, NodeAddress, OwnKey, ended};
@@ -56,13 +56,17 @@ enum What {
         #[arg(long, value_enum, default_value = "json")]
         format: Format,
     },
-    /// The proof file of a bill, for `gridtally verify`.
-    #[command(after_help = "Example:\n  gridtally export proof BILL_ID --out bill.proof.json \
+    /// The proof file of a bill or of a transaction's receipt, for `gridtally verify`.
+    #[command(after_help = "Examples:\n  gridtally export proof BILL_ID --out bill.proof.json \
+        --key home-17.key\n  gridtally export proof --transaction PAYMENT_ID --out paid.proof.json \
         --key home-17.key")]
     Proof {
         /// The bill's id.
-        #[arg(value_name = "BILL")]
-        bill: BillId,
+        #[arg(value_name = "BILL", required_unless_present = "transaction")]
+        bill: Option<BillId>,
+        /// A transaction instead, such as a payment, a redemption or a reading.
+        #[arg(long, value_name = "ID", conflicts_with = "bill")]
+        transaction: Option<TransactionId>,
     },
     /// Readings or charges of a usage point, slot by slot, as a table.
     #[command(after_help = "Example:\n  gridtally export csv USAGE_POINT_ID --what charges \
@@ -123,7 +127,12 @@ impl Export {
                     Format::Csv => table(&bill_head(), &bill_rows(&document))?,
                 }
             }
-            What::Proof { bill } => (node.bill_proof(&bill).map_err(ended)?, 0),
+            What::Proof { transaction: Some(id), .. } => {
+                (node.transaction_proof(&id).map_err(ended)?, 0)
+            }
+            What::Proof { bill, .. } => {
+                (node.bill_proof(&bill.unwrap_or_default()).map_err(ended)?, 0)
+            }
             What::Csv { usage_point, what, from, until } => {
                 let rows = slots(&node, usage_point, what, (from, until))?;
                 table(slots_head(what), &rows)?

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use client::key_file::{KeyFile, Protection};
 use client::transaction_builder::new_key;
+use data_encoding::HEXLOWER;
 use primitives::key::SigningKey;
 use serde_json::json;
 
@@ -147,18 +148,20 @@ fn first_line(file: &Path) -> Result<String, Ended> {
 
 impl Keys {
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
-        let file = match self {
+        let (file, key) = match self {
             Self::New { file, protect } => {
                 let key = new_key().context("the operating system gives no random bytes")?;
                 write_key(&file, &key, protect.new_passphrase()?.as_ref())?;
-                file
+                (file, Some(key))
             }
-            Self::Show { file } => file,
+            Self::Show { file } => (file, None),
             Self::Check { file, passphrase } => {
-                read_key(&file, &passphrase)?;
-                file
+                let key = read_key(&file, &passphrase)?;
+                (file, Some(key))
             }
         };
+        // It follows from the secret, so it is shown where the file was unlocked.
+        let encryption = key.map(|key| HEXLOWER.encode(&client::encryption_key::public(&key)));
         let content = KeyFile::read(&file).end_with(Exit::Key)?;
         let public = content.public();
         if global.json {
@@ -166,11 +169,15 @@ impl Keys {
                 "file": file.display().to_string(),
                 "public_key": public.to_string(),
                 "address": public.address().to_string(),
+                "encryption_key": encryption,
                 "encrypted": content.needs_passphrase(),
             }))?;
         } else {
             output::line(&format!("public key  {public}"))?;
             output::line(&format!("address     {}", public.address()))?;
+            if let Some(encryption) = encryption {
+                output::line(&format!("encryption  {encryption}"))?;
+            }
             let how = if content.needs_passphrase() { "encrypted" } else { "plain" };
             output::line(&format!("file        {} ({how})", file.display()))?;
         }

@@ -25,8 +25,8 @@ pub enum Meter {
     ///
     /// Each slot is signed and sent when it has ended, each whole day is sealed. While the node is away
     /// everything waits in --state and is sent later, the same bytes again, so nothing is lost and
-    /// nothing acts twice. Every answer is checked against the pinned genesis: a block's header,
-    /// certificate and transactions. A rejected transaction is kept in STATE/refused with its reason.
+    /// nothing acts twice. Every answer is checked against the pinned genesis: the receipt's proof, its
+    /// header and certificate. A rejected transaction is kept in STATE/refused with its reason.
     #[command(after_help = "Examples:\n  \
         gridtally meter run --key meter.key --state meter/ --file july.csv --speed max --once\n  \
         gridtally meter run --key meter.key --state meter/ --simulate 7\n  \

@@ -1,10 +1,11 @@
-//! `gridtally verify`: check bills from their proof files, offline.
+//! `gridtally verify`: check bills and receipts from their proof files, offline.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
 use client::proof_file::ProofFile;
+use client::transaction_proof::{self, VerifiedTransaction};
 use client::verify::{TrustAnchor, verify_proof};
 use contracts::billing::bill_proof::VerifiedBill;
 use primitives::identifier::LedgerId;
@@ -14,7 +15,10 @@ use crate::cli::Global;
 use crate::exit::{EndWith, Ended, Exit};
 use crate::output;
 
-/// Check bills from their proof files, offline.
+/// Check bills and receipts of transactions from their proof files, offline.
+///
+/// Of a transaction are checked its receipt, the way from it to a final block, the validators'
+/// signatures and, where the file holds it, its own. Of a bill:
 ///
 /// Checked are the signatures of the meter's and the grid operator's seals, every reading and
 /// frequency against them, the tariff, the arithmetic of every line and fine, the way from the bill to a
@@ -47,6 +51,8 @@ pub struct Verify {
 enum Verdict {
     /// The bill, and its total with the currency's code.
     Right(Box<VerifiedBill>, String),
+    /// What became of a transaction.
+    Receipt(Box<VerifiedTransaction>),
     Wrong(String),
     NotAProof(String),
 }
@@ -98,7 +104,10 @@ impl Verify {
             Verdict::Wrong(_) => Exit::Failure,
             Verdict::NotAProof(_) => Exit::Usage,
             Verdict::Right(bill, _) if self.require_anchor && !bill.anchored => Exit::NotAnchored,
-            Verdict::Right(..) => Exit::Success,
+            Verdict::Receipt(receipt) if self.require_anchor && !receipt.anchored => {
+                Exit::NotAnchored
+            }
+            Verdict::Right(..) | Verdict::Receipt(_) => Exit::Success,
         }
     }
 }
@@ -119,6 +128,13 @@ fn judge(trusted: &TrustAnchor, path: &Path) -> Verdict {
         Ok(bytes) => bytes,
         Err(error) => return Verdict::NotAProof(format!("{error:#}")),
     };
+    if transaction_proof::is_one(&bytes) {
+        return match transaction_proof::verify(trusted, &bytes) {
+            Ok(receipt) => Verdict::Receipt(Box::new(receipt)),
+            Err(error) if error.is_not_a_proof() => Verdict::NotAProof(error.to_string()),
+            Err(error) => Verdict::Wrong(error.to_string()),
+        };
+    }
     let file = match ProofFile::parse(&bytes) {
         Ok(file) => file,
         Err(error) if error.is_not_a_proof() => return Verdict::NotAProof(error.to_string()),
@@ -139,14 +155,25 @@ fn text_of(path: &Path, verdict: &Verdict) -> Vec<String> {
     match verdict {
         Verdict::NotAProof(why) => vec![format!("{path}: not a proof file: {why}")],
         Verdict::Wrong(why) => vec![format!("{path}: WRONG: {why}")],
+        Verdict::Receipt(receipt) => {
+            let mut lines = Vec::new();
+            lines.extend(not_compared(&path, receipt.anchored, receipt.ledger_id));
+            let outcome = match receipt.code {
+                0 => "acted".to_owned(),
+                code => format!("was rejected by rule {code}"),
+            };
+            lines.push(format!(
+                "{path}: right: {} {} {outcome} (block {}, {})",
+                receipt.kind_name.unwrap_or("transaction"),
+                receipt.transaction_id,
+                receipt.height.get(),
+                receipt.events.join(", "),
+            ));
+            lines
+        }
         Verdict::Right(bill, total) => {
             let mut lines = Vec::new();
-            if !bill.anchored {
-                lines.push(format!(
-                    "{path}: consistent in itself; ledger id NOT compared ({})",
-                    bill.ledger_id
-                ));
-            }
+            lines.extend(not_compared(&path, bill.anchored, bill.ledger_id));
             lines.push(format!(
                 "{path}: right: bill {} of usage point {}, {}: {} ({} signatures, block {}{})",
                 bill.bill,
@@ -165,6 +192,12 @@ fn text_of(path: &Path, verdict: &Verdict) -> Vec<String> {
     }
 }
 
+/// The first line about a proof whose ledger was not compared.
+fn not_compared(path: &dyn std::fmt::Display, anchored: bool, ledger: LedgerId) -> Option<String> {
+    let line = format!("{path}: consistent in itself; ledger id NOT compared ({ledger})");
+    (!anchored).then_some(line)
+}
+
 fn json_of(path: &Path, verdict: &Verdict, exit: Exit) -> Value {
     let path = path.display().to_string();
     match verdict {
@@ -176,6 +209,20 @@ fn json_of(path: &Path, verdict: &Verdict, exit: Exit) -> Value {
             json!({ "file": path, "valid": false, "proof_file": true, "reason": why,
                     "exit_code": exit as u8 })
         }
+        Verdict::Receipt(receipt) => json!({
+            "file": path,
+            "valid": exit == Exit::Success,
+            "proof_file": true,
+            "anchored": receipt.anchored,
+            "ledger_id": receipt.ledger_id.to_string(),
+            "transaction_id": receipt.transaction_id.to_string(),
+            "kind_name": receipt.kind_name,
+            "code": receipt.code,
+            "events": receipt.events,
+            "height": receipt.height.get().to_string(),
+            "index": receipt.index.to_string(),
+            "exit_code": exit as u8,
+        }),
         Verdict::Right(bill, _) => json!({
             "file": path,
             "valid": exit == Exit::Success,

@@ -63,6 +63,56 @@ fn a_tariff_is_tried_on_a_frequency_file() {
 }
 
 #[test]
+fn a_tariff_bills_a_month_of_a_home_or_of_a_file() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/tariffs/");
+    let micro = |value: &serde_json::Value| value.as_str().unwrap().parse::<i64>().unwrap();
+    let slabs = format!("{root}slabs-with-taxes.toml");
+    let bill = json(&["tariff", "try", "--json", "--tariff", &slabs, "--household", "3"]);
+    assert_eq!(
+        (&bill["first_day"], &bill["last_day"]),
+        (&"2016-06-01".into(), &"2016-06-30".into())
+    );
+    let lines = bill["lines"].as_array().unwrap();
+    let sum: i64 = lines.iter().map(|line| micro(&line["amount_micro"])).sum();
+    assert_eq!(sum, micro(&bill["total_micro"]));
+    let slab = |line: &&serde_json::Value| line["line"].as_str().unwrap().contains("slab");
+    let drawn: i64 = lines.iter().filter(slab).map(|line| micro(&line["energy_wh"])).sum();
+    assert!(drawn > 0 && lines.iter().filter(slab).count() > 1, "{bill:#}");
+    assert_eq!(drawn, micro(&bill["metered_import_wh"]));
+    let text = expect(0, &["tariff", "try", "--tariff", &slabs, "--household", "3"]);
+    assert!(text.contains("slab 2") && text.contains("to pay"), "{text}");
+
+    // A day of 1 kWh an hour at a flat 5 is 120.
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let time = |slot: usize| format!("2025-01-06T{:02}:{:02}", slot / 4, slot % 4 * 15);
+    let table: String = (0..96).map(|slot| format!("{},0.250\n", time(slot))).collect();
+    let profile = file("profile.csv", format!("time,M01\n{table}"));
+    let flat = format!("{root}flat-5.toml");
+    let bill = json(&["tariff", "try", "--json", "--tariff", &flat, "--profile", &profile]);
+    assert_eq!(
+        (micro(&bill["total_micro"]), &bill["last_day"]),
+        (120_000_000, &"2025-01-06".into())
+    );
+    // A tariff that follows the frequency needs one, and repeats a short file.
+    let curve = format!("{root}eb-frequency-curve.toml");
+    let follows = ["tariff", "try", "--json", "--tariff", &curve, "--profile", &profile];
+    expect(2, &follows);
+    let short = "date,time,freq_hz\n2024-12-01,00:00,50.00\n2024-12-01,00:15,49.88\n".to_owned();
+    let short = file("frequency.csv", short);
+    let bill = json(&[&follows[..], &["--frequency", &short]].concat());
+    // 12 kWh at 6.20 and 12 at 7.55.
+    assert_eq!(micro(&bill["total_micro"]), 12 * (6_200_000 + 7_550_000));
+    expect(2, &["tariff", "try", "--tariff", &slabs, "--frequency", &short]);
+    expect(2, &["tariff", "try", "--tariff", &slabs]);
+    expect(2, &["tariff", "try", "--tariff", &slabs, "--profile", &profile, "--label", "M99"]);
+}
+
+#[test]
 fn the_63_real_days_have_their_mean() {
     let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/india_dsm/");
     let file = format!("{shared}india_freq_price_15min.csv");

@@ -328,8 +328,7 @@ impl<'a> Office<'a> {
                     alias: member.alias.clone(),
                     roles: member.roles.clone().try_into().end_with(Exit::Usage)?,
                     keys: vec![party_key.public()].try_into().end_with(Exit::Usage)?,
-                    // Nobody can send it private payloads until it names a key.
-                    encryption_key: [0; 32],
+                    encryption_key: client::encryption_key::public(party_key),
                     region: member.region.clone(),
                 };
                 let mut cosigners = vec![party_key];

@@ -1,13 +1,15 @@
 //! A light client: the node's word that a transaction was recorded, checked against the genesis.
 //!
-//! The block's header must belong to the ledger, be final by the signatures of the genesis'
-//! validators, and commit to a list of transactions in which ours stands. A node that cannot show
-//! that has not recorded it, whatever it says.
+//! What was recorded has a receipt, and the node has to show its proof: from the receipt to a header
+//! that the validators of the genesis made final. What was rejected has to stand in a block. A node
+//! that cannot show that has not done it, whatever it says.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Context, anyhow, ensure};
-use client::connection::Connection;
+use client::connection::{Connection, ConnectionError, SubmitOutcome};
+use client::transaction_proof;
+use client::verify::TrustAnchor;
 use contracts::Rules;
 use data_encoding::BASE64URL_NOPAD;
 use primitives::codec::{Bounded, decode};
@@ -23,11 +25,51 @@ use crate::exit::{EndWith, Ended, Exit};
 /// Transactions of one page of a block.
 const PAGE: usize = 1_000;
 
-/// Fetches a block and checks it; gives the transactions that it holds.
+/// Fetches the proof of a receipt and checks that the transaction acted, where the node says.
 ///
 /// # Errors
-/// No answer; exit code 5 when the block is proven wrong.
-pub fn block(
+/// No answer, or not yet: exit code 4. Exit code 5 when the node shows another proof, or none.
+pub fn receipt(node: &Connection, rules: &Rules, outcome: &SubmitOutcome) -> Result<(), Ended> {
+    let id = outcome.transaction_id;
+    let file = node.transaction_proof(&id).map_err(|error| match error {
+        ConnectionError::Unreachable { .. } | ConnectionError::Overloaded { .. } => {
+            Ended { exit: Exit::Unreachable, error: error.into() }
+        }
+        error => {
+            let error = anyhow!(error).context(format!("no proof that {id} was recorded"));
+            Ended { exit: Exit::Damaged, error }
+        }
+    })?;
+    let trusted = TrustAnchor::Ledger(rules.ledger_id());
+    let shown = transaction_proof::verify(&trusted, &file).map_err(anyhow::Error::from);
+    let checked = shown.and_then(|shown| {
+        ensure!(shown.transaction_id == id, "it is about transaction {}", shown.transaction_id);
+        ensure!(shown.code == 0, "the transaction was rejected by rule {}", shown.code);
+        let named = outcome.height.map(BlockHeight::get);
+        ensure!(named == Some(shown.height.get()), "it stands in block {}", shown.height);
+        Ok(())
+    });
+    checked
+        .with_context(|| format!("the proof that {} recorded {id} is wrong", node.address()))
+        .end_with(Exit::Damaged)
+}
+
+/// Checks that a block holds a transaction.
+///
+/// # Errors
+/// No answer; exit code 5 when it does not, or the block is proven wrong.
+pub fn in_block(node: &Connection, rules: &Rules, outcome: &SubmitOutcome) -> Result<(), Ended> {
+    let id = outcome.transaction_id;
+    let height = outcome.height.context("the node names no block").end_with(Exit::Damaged)?;
+    if block(node, rules, height)?.contains(&id) {
+        return Ok(());
+    }
+    Err(anyhow!("the node says that block {height} holds transaction {id}, and it does not"))
+        .end_with(Exit::Damaged)
+}
+
+/// Fetches a block and checks it; gives the transactions that it holds.
+fn block(
     node: &Connection,
     rules: &Rules,
     height: BlockHeight,

@@ -78,14 +78,23 @@ impl Outbox {
     /// When a file is damaged.
     pub fn due(&self, now: Timestamp, count: usize) -> Result<Vec<Submission>, Ended> {
         let due = self.waiting.iter().filter(|(_, due)| **due <= now).take(count);
-        due.map(|(sequence, due)| {
-            let path = self.path(*sequence, *due);
-            let bytes = std::fs::read(&path)?;
-            decode(&bytes)
-                .map_err(|error| anyhow!("{} is damaged: {error}", path.display()))
-                .end_with(Exit::Damaged)
-        })
-        .collect()
+        due.map(|(sequence, due)| self.read(*sequence, *due)).collect()
+    }
+
+    /// Those from a sequence on, in order.
+    ///
+    /// # Errors
+    /// When a file is damaged.
+    pub fn from(&self, sequence: u64) -> Result<Vec<Submission>, Ended> {
+        self.waiting.range(sequence..).map(|(sequence, due)| self.read(*sequence, *due)).collect()
+    }
+
+    fn read(&self, sequence: u64, due: Timestamp) -> Result<Submission, Ended> {
+        let path = self.path(sequence, due);
+        let bytes = std::fs::read(&path)?;
+        decode(&bytes)
+            .map_err(|error| anyhow!("{} is damaged: {error}", path.display()))
+            .end_with(Exit::Damaged)
     }
 
     /// Takes one out that was recorded.

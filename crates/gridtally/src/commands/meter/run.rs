@@ -1,6 +1,6 @@
 //! The life of a meter: take a slot, sign, put down, send, check, take out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,17 +13,18 @@ use contracts::metering::Registers;
 use contracts::{Body, Rejection, Rules};
 use data_encoding::HEXLOWER;
 use primitives::calendar::{LocalDay, SettlementPeriod};
+use primitives::codec::decode;
 use primitives::envelope::Submission;
-use primitives::identifier::{TransactionId, UsagePointId};
-use primitives::reading::{DaySeed, Reading};
-use primitives::units::{BlockHeight, Sequence, Timestamp, WattHours};
+use primitives::identifier::UsagePointId;
+use primitives::reading::{DayPayload, DaySeed, Reading, ReadingPayload};
+use primitives::units::{Sequence, Timestamp, WattHours};
 use serde_json::json;
 
 use super::check;
 use super::memory::Memory;
 use super::outbox::Outbox;
 use super::provisional::Provisional;
-use super::source::{Home, Measured, Next, Pipe, Source, simulated};
+use super::source::{Home, Measured, Next, Pipe, Source, simulated, taken};
 use crate::cli::Global;
 use crate::commands::connect::{self, NodeAddress, OwnKey, ended, field_u64};
 use crate::commands::interrupt::Interrupt;
@@ -140,7 +141,6 @@ struct Meter {
     state: PathBuf,
     memory: Memory,
     outbox: Outbox,
-    checked: BTreeMap<BlockHeight, BTreeSet<TransactionId>>,
     tally: Tally,
     away: Option<ConnectionError>,
     retry_at: Instant,
@@ -170,7 +170,13 @@ impl Run {
                 Source::Known(_) => Timestamp::ZERO,
                 _ => meter.now(),
             };
-            match source.next(&meter.rules, now, &mut meter.memory.seen)? {
+            let told_before = meter.memory.seen.is_some();
+            let next = source.next(&meter.rules, now, &mut meter.memory.seen)?;
+            if !told_before && meter.memory.seen.is_some() {
+                // From here on registers count: what moves from now must not be lost with a crash.
+                meter.memory.write(&meter.state)?;
+            }
+            match next {
                 Next::Slot(measured) => {
                     meter.take(measured)?;
                     if !self.pause(&meter, &source, &interrupt) {
@@ -233,11 +239,12 @@ impl Run {
         if self.usage_point.is_some_and(|wanted| wanted != usage_point) {
             return other("usage point");
         }
-        // A crash may have left a transaction behind that the memory does not know.
+        // A crash may have left transactions behind that the memory does not know.
+        let unknown = outbox.from(memory.next_sequence)?;
         memory.next_sequence = memory.next_sequence.max(outbox.highest().map_or(0, |it| it + 1));
         memory.write(&self.state)?;
         let signer = Signer::new(key, rules.ledger_id(), Sequence::new(memory.next_sequence));
-        Ok(Meter {
+        let mut meter = Meter {
             rules,
             node,
             signer,
@@ -245,13 +252,14 @@ impl Run {
             state: self.state.clone(),
             memory,
             outbox,
-            checked: BTreeMap::new(),
             tally: Tally::default(),
             away: None,
             retry_at: Instant::now(),
             retry: FIRST_RETRY,
             seals_only: self.seals_only,
-        })
+        };
+        meter.adopt(&unknown)?;
+        Ok(meter)
     }
 
     /// The rules of the ledger that this meter trusts, written down at first use.
@@ -402,24 +410,81 @@ impl Meter {
 
     /// Takes a slot: signed, put down, remembered.
     fn take(&mut self, (period, reading): Measured) -> Result<(), Ended> {
-        let (day, slot) = self.rules.calendar().slot_in_day(period).end_with(Exit::Failure)?;
+        let (day, _) = self.rules.calendar().slot_in_day(period).end_with(Exit::Failure)?;
         if self.memory.open_day().is_some_and(|open| open != day) {
             self.close_day()?;
         }
-        self.memory.day = Some(day.to_string());
-        let letter = char::from(reading.quality.letter());
-        let value = (reading.import_wh.get(), reading.export_wh.get(), letter);
-        self.memory.slots.insert(slot, value);
+        self.note((period, reading))?;
         if !self.seals_only {
             self.put_reading(day, period, reading)?;
         }
-        self.memory.last_period = Some(period.get());
         self.tally.slots += 1;
         let periods = self.rules.calendar().periods_of(day);
         if self.memory.slots.len() == usize::from(periods.count) {
             self.close_day()?;
         }
         self.remember()
+    }
+
+    /// Remembers what was put down before a crash and not remembered: the same slots are not taken
+    /// again, and a day that was sealed stays closed.
+    fn adopt(&mut self, unknown: &[Submission]) -> Result<(), Ended> {
+        for submission in unknown {
+            let envelope = &submission.transaction.envelope;
+            match Body::decode(envelope.kind, &envelope.body).end_with(Exit::Damaged)? {
+                Body::SubmitReading(body) => {
+                    let payload: ReadingPayload =
+                        decode(&submission.payload).end_with(Exit::Damaged)?;
+                    self.adopt_slot((body.period, payload.reading))?;
+                }
+                Body::SealDay(body) => {
+                    let payload: DayPayload =
+                        decode(&submission.payload).end_with(Exit::Damaged)?;
+                    let periods = self.rules.calendar().periods_of(body.day).iter();
+                    for measured in periods.zip(payload.readings.iter().copied()) {
+                        self.adopt_slot(measured)?;
+                    }
+                    self.memory.seal_sequence = body.sequence;
+                    self.memory.registers = body.last.both();
+                    self.memory.slots.clear();
+                    self.memory.day = None;
+                }
+                _ => {}
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let whole = |day| usize::from(self.rules.calendar().periods_of(day).count);
+        if self.memory.open_day().is_some_and(|day| self.memory.slots.len() == whole(day)) {
+            self.close_day()?;
+        }
+        self.remember()
+    }
+
+    /// Remembers a slot that was put down, unless it is known.
+    fn adopt_slot(&mut self, measured: Measured) -> Result<(), Ended> {
+        let (period, _) = measured;
+        if self.memory.last_period.is_some_and(|last| last >= period.get()) {
+            return Ok(());
+        }
+        let (day, _) = self.rules.calendar().slot_in_day(period).end_with(Exit::Failure)?;
+        if self.memory.open_day().is_some_and(|open| open != day) {
+            self.close_day()?;
+        }
+        taken(&mut self.memory.seen, &measured);
+        self.note(measured)
+    }
+
+    /// Notes a slot of the open day.
+    fn note(&mut self, (period, reading): Measured) -> Result<(), Ended> {
+        let (day, slot) = self.rules.calendar().slot_in_day(period).end_with(Exit::Failure)?;
+        self.memory.day = Some(day.to_string());
+        let letter = char::from(reading.quality.letter());
+        let value = (reading.import_wh.get(), reading.export_wh.get(), letter);
+        self.memory.slots.insert(slot, value);
+        self.memory.last_period = Some(period.get());
+        Ok(())
     }
 
     fn remember(&mut self) -> Result<(), Ended> {
@@ -544,14 +609,8 @@ impl Meter {
         let SubmitOutcome { code, name, detail, .. } = outcome;
         match outcome.status {
             SubmitStatus::Accepted => {
-                match self.proven(outcome) {
-                    Ok(()) => {}
-                    // Recorded or not: the same bytes are sent again and checked again.
-                    Err(error) if error.exit == Exit::Unreachable => {
-                        self.retry_at = Instant::now() + self.retry;
-                        return Ok(false);
-                    }
-                    Err(error) => return Err(error),
+                if !self.shown(check::receipt(&self.node, &self.rules, outcome))? {
+                    return Ok(false);
                 }
                 self.tally.recorded += 1;
                 self.outbox.done(sequence)?;
@@ -561,6 +620,11 @@ impl Meter {
                 self.sign_again(submission)?;
                 self.outbox.done(sequence)?;
                 self.retry_at = Instant::now() + self.retry;
+                Ok(false)
+            }
+            SubmitStatus::Rejected
+                if !self.shown(check::in_block(&self.node, &self.rules, outcome))? =>
+            {
                 Ok(false)
             }
             SubmitStatus::Rejected | SubmitStatus::Malformed => {
@@ -577,6 +641,19 @@ impl Meter {
         }
     }
 
+    /// Whether the node has shown that what it says is so; `false` when it is away or not yet able to.
+    fn shown(&mut self, checked: Result<(), Ended>) -> Result<bool, Ended> {
+        match checked {
+            Ok(()) => Ok(true),
+            // Recorded or not: the same bytes are sent again and checked again.
+            Err(error) if error.exit == Exit::Unreachable => {
+                self.retry_at = Instant::now() + self.retry;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The rejection used the sequence up: the same content under a new one.
     fn sign_again(&mut self, submission: &Submission) -> Result<(), Ended> {
         let envelope = &submission.transaction.envelope;
@@ -587,25 +664,6 @@ impl Meter {
             .end_with(Exit::Failure)?;
         self.outbox.put(&again, self.now())?;
         self.remember()
-    }
-
-    /// The node's word, checked against the pinned genesis.
-    fn proven(&mut self, outcome: &SubmitOutcome) -> Result<(), Ended> {
-        let id = outcome.transaction_id;
-        let height = outcome.height.context("the node names no block").end_with(Exit::Damaged)?;
-        if !self.checked.contains_key(&height) {
-            let block = check::block(&self.node, &self.rules, height)?;
-            // One request leads to few blocks.
-            if self.checked.len() > 16 {
-                self.checked.clear();
-            }
-            self.checked.insert(height, block);
-        }
-        if self.checked.get(&height).is_some_and(|ids| ids.contains(&id)) {
-            return Ok(());
-        }
-        Err(anyhow!("the node says that block {height} holds transaction {id}, and it does not"))
-            .end_with(Exit::Damaged)
     }
 
     /// One line about where the meter stands.

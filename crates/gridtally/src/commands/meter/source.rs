@@ -184,6 +184,7 @@ impl Pipe {
     ) -> Result<Next, Ended> {
         loop {
             if let Some(measured) = self.ready.pop_front() {
+                taken(seen, &measured);
                 return Ok(Next::Slot(measured));
             }
             let line = match self.lines.try_recv() {
@@ -231,6 +232,16 @@ fn told(line: &str) -> Result<Told, String> {
     }
 }
 
+/// A slot is taken: what the pipe told is reported up to its end. Slot by slot, so that nothing is
+/// passed over when the program is killed between two of them.
+pub fn taken(seen: &mut Option<Seen>, (period, reading): &Measured) {
+    let Some(seen) = seen.as_mut().filter(|seen| seen.period == period.get()) else { return };
+    let energy = [reading.import_wh.get(), reading.export_wh.get()];
+    seen.period += 1;
+    seen.start = [0, 1].map(|it| seen.start[it] + energy[it]);
+    seen.latest = [0, 1].map(|it| seen.latest[it].max(seen.start[it]));
+}
+
 /// The slots that have ended when the registers show this in `period`.
 fn ended_slots(
     seen: &mut Option<Seen>,
@@ -267,7 +278,7 @@ fn ended_slots(
             push(period, share, Quality::Estimated);
         }
     }
-    *last = Seen { period, start: registers, latest: registers };
+    last.latest = registers;
     Ok(slots)
 }
 
@@ -292,6 +303,7 @@ mod tests {
         let mut seen = None;
         let mut tell = |period, registers| -> Result<Vec<(u32, u64, u64, Quality)>, String> {
             let slots = ended_slots(&mut seen, period, registers)?;
+            slots.iter().for_each(|slot| taken(&mut seen, slot));
             let shown = slots.into_iter().map(|(period, it)| {
                 (period.get(), it.import_wh.get(), it.export_wh.get(), it.quality)
             });

@@ -1,5 +1,6 @@
 //! Parties, keys, stations, usage points, meters.
 
+use anyhow::anyhow;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use contracts::metering::Registers;
@@ -11,12 +12,13 @@ use contracts::registry::{
 use primitives::codec::Text;
 use primitives::envelope::Submission;
 use primitives::identifier::{KeyAddress, PartyId, StationId, UsagePointId};
+use primitives::key::PublicKey;
 use primitives::units::{WattHours, Watts};
 
 use super::signing::Signatory;
 use super::values::{self, KeyOrFile, Moment};
 use super::{bounded, rising};
-use crate::exit::Ended;
+use crate::exit::{EndWith, Ended, Exit};
 
 /// The transactions of the registry.
 #[derive(Debug, Subcommand)]
@@ -141,17 +143,35 @@ pub struct AppointRegulatorFlags {
 /// To whom private payloads are encrypted.
 #[derive(Debug, Args)]
 pub struct Encryption {
-    /// The party's X25519 public key, 64 hexadecimal digits; without it nobody can send the party
-    /// private payloads.
-    #[arg(long, value_name = "HEX", value_parser = values::bytes_32)]
+    /// The party's X25519 public key, 64 hexadecimal digits. By default the one that belongs to its
+    /// first key file; needed where only the public key is at hand (`gridtally keys check` shows it).
+    #[arg(long, value_name = "HEX", value_parser = encryption_key)]
     encryption_key: Option<[u8; 32]>,
 }
 
 impl Encryption {
-    /// The key; zeros, to which no secret can be agreed, when there is none.
-    fn key(&self) -> [u8; 32] {
-        self.encryption_key.unwrap_or_default()
+    /// The key that was given, else the one that follows from the key file.
+    fn key(&self, signatory: &Signatory, of: PublicKey) -> Result<[u8; 32], Ended> {
+        let derived = || signatory.signing_key(of).map(client::encryption_key::public);
+        self.encryption_key
+            .or_else(derived)
+            .ok_or_else(|| {
+                anyhow!(
+                    "give --encryption-key, or the party's key file instead of its public key: \
+                     private payloads are encrypted to it (`gridtally keys check FILE` shows it)"
+                )
+            })
+            .end_with(Exit::Usage)
     }
+}
+
+/// A key to which something can be encrypted.
+fn encryption_key(text: &str) -> Result<[u8; 32], String> {
+    let key = values::bytes_32(text)?;
+    if key == [0; 32] {
+        return Err("zeros are no key: nothing could be encrypted to them".to_owned());
+    }
+    Ok(key)
 }
 
 /// A party.
@@ -311,7 +331,7 @@ impl Registry {
         match self {
             Self::AppointRegulator(flags) => {
                 let key = signatory.key(&flags.regulator_key)?;
-                let encryption_key = flags.encryption.key();
+                let encryption_key = flags.encryption.key(&signatory, key)?;
                 signatory.sign(AppointRegulator { alias: flags.alias, key, encryption_key })
             }
             Self::RemoveRegulator(flags) => signatory.sign(RemoveRegulator { party: flags.party }),
@@ -378,11 +398,12 @@ fn register_party(
     for key in &flags.party_keys {
         keys.push(signatory.key(key)?);
     }
+    let encryption_key = flags.encryption.key(&signatory, keys[0])?;
     signatory.sign(RegisterParty {
         alias: flags.alias,
         roles: bounded("--role", rising(flags.roles))?,
         keys: bounded("--party-key", keys)?,
-        encryption_key: flags.encryption.key(),
+        encryption_key,
         region: flags.region,
     })
 }

@@ -176,6 +176,12 @@ impl Signatory {
         }
     }
 
+    /// The key at hand that belongs to a public one.
+    pub fn signing_key(&self, public: PublicKey) -> Option<&SigningKey> {
+        let own = std::iter::once(self.signer.key());
+        own.chain(&self.cosigners).find(|key| key.public() == public)
+    }
+
     /// See [`day_seed`], of the signer's key.
     pub fn day_seed(&self, usage_point: UsagePointId, day: LocalDay) -> DaySeed {
         day_seed(self.signer.key(), usage_point, day)

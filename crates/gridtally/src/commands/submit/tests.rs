@@ -171,8 +171,9 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
     std::fs::write(dir.join("profile.csv"), profile).unwrap();
     vec![
         (
-            "appoint-regulator --alias home-17 --regulator-key $KEY",
-            AppointRegulator { alias: alias(), key: KEY, encryption_key: [0; 32] }.into(),
+            "appoint-regulator --alias home-17 --regulator-key $KEY --encryption-key \
+             0707070707070707070707070707070707070707070707070707070707070707",
+            AppointRegulator { alias: alias(), key: KEY, encryption_key: [7; 32] }.into(),
         ),
         ("remove-regulator --party $PARTY", RemoveRegulator { party: PARTY }.into()),
         (
@@ -624,6 +625,9 @@ fn a_key_given_as_its_file_cosigns_once() {
     let line = "register-party --alias home-17 --role consumer --party-key $DIR/4.key \
                 --party-key $DIR/3.key";
     let envelope = submission(line, dir.path()).unwrap().transaction.envelope;
+    let body = Body::decode(envelope.kind, &envelope.body).unwrap();
+    let Body::RegisterParty(party) = body else { panic!("{body:?}") };
+    assert_eq!(party.encryption_key, client::encryption_key::public(&key(4)), "of its first file");
     // Key 3 signs already.
     assert_eq!(&envelope.cosigners[..], [key(4).public()]);
     let error = submission("add-key --new-key $DIR/none.key", dir.path()).unwrap_err();
@@ -638,8 +642,12 @@ fn what_is_written_to_a_file_is_sent_as_it_is() {
     write_whole(&file, &encode(&signed)).unwrap();
     assert_eq!(submission("raw $DIR/signed.bin", dir.path()).unwrap(), signed);
     assert_eq!(created(&signed), None);
-    let party =
-        submission("register-party --alias home-17 --role consumer --party-key $KEY", dir.path());
+    let line = "register-party --alias home-17 --role consumer --party-key $KEY";
+    // Nobody could encrypt to a party without a key, and a public one does not tell it.
+    assert!(submission(line, dir.path()).unwrap_err().contains("--encryption-key"));
+    let zeros = format!("{line} --encryption-key {}", "0".repeat(64));
+    assert!(submission(&zeros, dir.path()).is_err());
+    let party = submission(&format!("{line} --encryption-key {}", "07".repeat(32)), dir.path());
     let party = party.unwrap();
     let id = PartyId::from_transaction(&party.transaction.id()).to_string();
     assert_eq!(created(&party), Some(("party", id)));
