@@ -25,12 +25,15 @@ pub struct Kind {
     pub name: &'static str,
     /// The kind in words.
     pub title: &'static str,
+    /// What can be done about it, at the end of the detail.
+    pub remedy: &'static str,
 }
 
 macro_rules! kinds {
-    ($( $(#[$doc:meta])* $constant:ident = $status:literal $name:literal $title:literal; )+) => {
+    ($( $(#[$doc:meta])* $constant:ident = $status:literal $name:literal $title:literal
+        $remedy:literal; )+) => {
         $( $(#[$doc])* pub const $constant: Kind =
-            Kind { status: $status, name: $name, title: $title }; )+
+            Kind { status: $status, name: $name, title: $title, remedy: $remedy }; )+
         /// Every kind of problem of the API itself.
         pub const ALL: &[Kind] = &[ $( $constant ),+ ];
     };
@@ -38,51 +41,75 @@ macro_rules! kinds {
 
 kinds! {
     /// An id or number in the address has the wrong form.
-    WRONG_PATH = 400 "WrongPath" "a part of the address has the wrong form";
+    WRONG_PATH = 400 "WrongPath" "a part of the address has the wrong form"
+        "the form of the address stands in /v1/openapi.json";
     /// A query parameter is unknown, stands twice or has a wrong value.
-    WRONG_QUERY = 400 "WrongQuery" "a query parameter is unknown or wrong";
+    WRONG_QUERY = 400 "WrongQuery" "a query parameter is unknown or wrong"
+        "the parameters of the address stand in /v1/openapi.json";
     /// The body cannot be decoded.
-    WRONG_BODY = 400 "WrongBody" "the body cannot be read";
+    WRONG_BODY = 400 "WrongBody" "the body cannot be read"
+        "what the address takes stands in /v1/openapi.json";
     /// The transaction is of a kind that this address does not take.
-    WRONG_KIND = 400 "WrongKind" "this address takes other kinds of transactions";
+    WRONG_KIND = 400 "WrongKind" "this address takes other kinds of transactions"
+        "send it to /v1/transactions, which takes every kind";
     /// A header has the wrong form.
-    WRONG_HEADER = 400 "WrongHeader" "a header has the wrong form";
+    WRONG_HEADER = 400 "WrongHeader" "a header has the wrong form"
+        "correct the header or leave it out";
     /// The token of the session is unknown, over, or its key was revoked.
-    SESSION_UNKNOWN = 401 "SessionUnknown" "there is no such session";
+    SESSION_UNKNOWN = 401 "SessionUnknown" "there is no such session"
+        "open a new session with POST /v1/session";
     /// The login does not hold.
-    SESSION_REFUSED = 401 "SessionRefused" "the session is refused";
+    SESSION_REFUSED = 401 "SessionRefused" "the session is refused"
+        "take a new nonce and sign the login anew";
     /// Nobody on this ledger holds the signer's key.
-    KEY_NOT_REGISTERED = 403 "KeyNotRegistered" "the signer's key is not registered";
+    KEY_NOT_REGISTERED = 403 "KeyNotRegistered" "the signer's key is not registered"
+        "have the key registered first, or sign with another one";
     /// The reader may not see this at all.
-    NOT_ENTITLED = 403 "NotEntitled" "the reader may not see this";
+    NOT_ENTITLED = 403 "NotEntitled" "the reader may not see this"
+        "open a session as a party that may see it";
     /// No such address.
-    NO_SUCH_ADDRESS = 404 "NoSuchAddress" "there is nothing at this address";
+    NO_SUCH_ADDRESS = 404 "NoSuchAddress" "there is nothing at this address"
+        "all addresses stand in /v1/openapi.json";
     /// No such thing on the ledger.
-    NOT_FOUND = 404 "NotFound" "there is no such thing on this ledger";
+    NOT_FOUND = 404 "NotFound" "there is no such thing on this ledger"
+        "check the id; what was ordered a moment ago is found with at_least";
     /// The address exists, the method does not.
-    METHOD_NOT_ALLOWED = 405 "MethodNotAllowed" "this address does not know the method";
+    METHOD_NOT_ALLOWED = 405 "MethodNotAllowed" "this address does not know the method"
+        "the header Allow names the methods";
     /// The body took too long to arrive.
-    BODY_TOO_SLOW = 408 "BodyTooSlow" "the body took too long to arrive";
+    BODY_TOO_SLOW = 408 "BodyTooSlow" "the body took too long to arrive"
+        "send it again, in several requests";
     /// The body is larger than the bound.
-    BODY_TOO_LARGE = 413 "BodyTooLarge" "the body is too large";
+    BODY_TOO_LARGE = 413 "BodyTooLarge" "the body is too large"
+        "send it in several requests";
     /// The content type is not one that this address takes.
-    WRONG_CONTENT_TYPE = 415 "WrongContentType" "the content type is not taken here";
+    WRONG_CONTENT_TYPE = 415 "WrongContentType" "the content type is not taken here"
+        "name the content type of the body";
     /// Too many rejections within the hour.
-    QUOTA_EXCEEDED = 429 "QuotaExceeded" "too many rejected transactions";
+    QUOTA_EXCEEDED = 429 "QuotaExceeded" "too many rejected transactions"
+        "wait, and look at why the transactions were rejected";
     /// The node failed.
-    INTERNAL = 500 "Internal" "the node failed to answer";
+    INTERNAL = 500 "Internal" "the node failed to answer"
+        "tell the operator the request id";
     /// The ledger has not reached the wanted height.
-    NOT_REACHED = 503 "NotReached" "the node has not reached this height";
+    NOT_REACHED = 503 "NotReached" "the node has not reached this height"
+        "try again in a moment, or ask another node";
     /// The read model is being built, or the node keeps none.
-    READ_MODEL_NOT_READY = 503 "ReadModelNotReady" "the read model is not ready";
+    READ_MODEL_NOT_READY = 503 "ReadModelNotReady" "the read model is not ready"
+        "try again in a moment, or ask another node";
     /// No header commits to it yet.
-    NOT_PROVABLE = 503 "NotProvable" "it cannot be proven yet";
+    NOT_PROVABLE = 503 "NotProvable" "it cannot be proven yet"
+        "try again in a moment";
     /// More is waiting than the node takes.
-    OVERLOADED = 503 "Overloaded" "the node has too much to do";
+    OVERLOADED = 503 "Overloaded" "the node has too much to do"
+        "try again in a moment; sending the same bytes again is harmless";
     /// The node goes down.
-    STOPPING = 503 "Stopping" "the node is stopping";
+    STOPPING = 503 "Stopping" "the node is stopping"
+        "ask another node, or try again in a moment";
 }
 
+/// What can be done about a transaction that breaks a rule of the ledger or of its form.
+const REMEDY_OF_RULES: &str = "nothing was changed: correct what the rule names and sign it anew";
 /// Seconds after which a full or waiting node is worth another try.
 const RETRY_SOON: u32 = 1;
 /// Seconds after which a quota within the hour may have room again.
@@ -166,6 +193,12 @@ impl Problem {
         &self.detail
     }
 
+    /// What happened here, and what can be done about it.
+    fn advice(&self) -> String {
+        let kind = ALL.iter().find(|kind| kind.name == self.code);
+        format!("{}; {}", self.detail, kind.map_or(REMEDY_OF_RULES, |kind| kind.remedy))
+    }
+
     /// Writes the answer and logs the cause.
     pub(crate) fn render(self, request_id: &str, as_page: bool) -> Response {
         if let Some(cause) = &self.cause {
@@ -173,7 +206,7 @@ impl Problem {
         }
         let (content_type, body) = if as_page {
             let status = self.status.as_u16();
-            (html::CONTENT_TYPE, html::problem(status, self.title, &self.detail, request_id))
+            (html::CONTENT_TYPE, html::problem(status, self.title, &self.advice(), request_id))
         } else {
             ("application/problem+json", self.document(request_id).to_string())
         };
@@ -195,7 +228,7 @@ impl Problem {
         document.insert("type".to_owned(), urn(self.code).into());
         document.insert("title".to_owned(), self.title.into());
         document.insert("status".to_owned(), self.status.as_u16().into());
-        document.insert("detail".to_owned(), self.detail.as_str().into());
+        document.insert("detail".to_owned(), self.advice().into());
         document.insert("code".to_owned(), self.code.into());
         document.insert("request_id".to_owned(), request_id.into());
         Value::Object(document)
@@ -227,7 +260,7 @@ impl IntoResponse for Problem {
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::Stopping => Self::new(STOPPING, "try another node, or again in a moment"),
+            LedgerError::Stopping => Self::new(STOPPING, "the node goes down"),
             other => Self::internal(other),
         }
     }
@@ -263,8 +296,18 @@ mod tests {
         for (index, kind) in ALL.iter().enumerate() {
             assert!(StatusCode::from_u16(kind.status).is_ok(), "{kind:?}");
             assert!(ALL[..index].iter().all(|other| other.name != kind.name), "{kind:?}");
+            assert!(kind.title.len() > 10 && kind.remedy.len() > 10, "{kind:?}");
         }
         assert_eq!(urn("ReadingExists"), "urn:gridtally:problem:reading-exists");
+    }
+
+    #[test]
+    fn a_detail_ends_with_what_can_be_done() {
+        for kind in ALL {
+            let document = Problem::new(*kind, "this happened").document("0123");
+            let detail = document["detail"].as_str().unwrap();
+            assert_eq!(detail, format!("this happened; {}", kind.remedy));
+        }
     }
 
     #[test]

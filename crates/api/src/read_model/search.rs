@@ -257,7 +257,7 @@ fn answer(
 }
 
 fn not_ready() -> Problem {
-    Problem::new(problem::READ_MODEL_NOT_READY, "it is read from the ledger; try again in a moment")
+    Problem::new(problem::READ_MODEL_NOT_READY, "it is being read from the ledger")
 }
 
 fn found(

@@ -108,9 +108,7 @@ pub(super) async fn export(
     issued_at: u64,
 ) -> Result<Response, Problem> {
     let not_yet = || {
-        let detail = format!(
-            "no header commits to the execution of block {issued_at} yet: try again in a moment"
-        );
+        let detail = format!("no header commits to the execution of block {issued_at} yet");
         Problem::new(problem::NOT_PROVABLE, detail)
     };
     timeout(WAIT, shared.reader().provable(issued_at)).await.map_err(|_| not_yet())?;

@@ -311,7 +311,7 @@ impl Shared {
         }
         let Some(token) = token else { return Ok(Viewer::Stranger) };
         let unknown =
-            || Problem::new(problem::SESSION_UNKNOWN, "it is over or its key was revoked: log in");
+            || Problem::new(problem::SESSION_UNKNOWN, "it is over or its key was revoked");
         let session = self.sessions.find(token).ok_or_else(unknown)?;
         rights::viewer(view, &session)?.ok_or_else(unknown)
     }

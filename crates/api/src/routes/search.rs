@@ -109,15 +109,14 @@ pub(super) async fn from_model(
     let at_least = ask.take::<u64>("at_least")?;
     let shared = Arc::clone(&ask.shared);
     let Some(model) = shared.config().read_model.clone() else {
-        let detail = "this node keeps no read model: ask another one";
+        let detail = "this node keeps no read model";
         return Err(Problem::new(problem::READ_MODEL_NOT_READY, detail));
     };
     if let Some(height) = at_least
         && !model.reached(height, WAIT).await
     {
         let stands = model.height().map_or_else(|| "nowhere yet".to_owned(), |it| it.to_string());
-        let detail =
-            format!("the read model stands at {stands}, wanted is {height}: try again in a moment");
+        let detail = format!("the read model stands at {stands}, wanted is {height}");
         return Err(Problem::new(problem::NOT_REACHED, detail));
     }
     let (height, found) = ask.with_view(move |read| work(&model, read)).await?;

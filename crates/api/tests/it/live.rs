@@ -214,3 +214,25 @@ async fn a_stream_says_the_same_line_by_line() {
     assert!(text.contains("event: bill\ndata: {") && text.ends_with("\n\n"), "{text}");
     assert!(text.contains("\"withheld\":true"), "{text}");
 }
+
+#[tokio::test]
+async fn only_so_many_stay_connected() {
+    let network = Network::new(PRIVATE);
+    let stream = || {
+        let request = axum::http::Request::get("/v1/events").header("accept", "text/event-stream");
+        tower::ServiceExt::oneshot(
+            network.router.clone(),
+            request.body(axum::body::Body::empty()).expect("a request"),
+        )
+    };
+    let mut open = Vec::new();
+    for _ in 0..1_000 {
+        let response = stream().await.expect("a router never fails");
+        assert_eq!(response.status(), 200);
+        open.push(response);
+    }
+    let refused = stream().await.expect("a router never fails");
+    assert_eq!(refused.status(), 503, "one more finds no place");
+    open.pop();
+    assert_eq!(stream().await.expect("a router never fails").status(), 200, "a place is free");
+}

@@ -36,7 +36,7 @@ async fn one_transaction_is_answered_by_the_status() {
     assert_eq!((&problem["rule"], &problem["numbers"]), (&json!(100), &json!(["9"])));
     assert_eq!(problem["type"], "urn:gridtally:problem:sequence-used");
     let detail = "sequence 9 was used before by this key";
-    assert_eq!(problem["detail"], detail);
+    assert!(problem["detail"].as_str().is_some_and(|it| it.starts_with(detail)), "{problem}");
     let id = good.transaction.id();
     assert_eq!(network.get(&format!("/v1/transactions/{id}")).await.json()["receipt"]["code"], 0);
 }
@@ -50,7 +50,8 @@ async fn a_broken_rule_is_a_conflict_with_its_height_and_numbers() {
         network.submit(&network.submission(&[&network.customer.key], body, Vec::new())).await;
     let problem = seen.problem(409, "InsufficientFunds");
     assert_eq!(problem["rule"], 700);
-    assert_eq!(problem["detail"], "the wallet holds only 100000000 micro");
+    let wanted = "the wallet holds only 100000000 micro; nothing was changed: ";
+    assert!(problem["detail"].as_str().is_some_and(|it| it.starts_with(wanted)), "{problem}");
     assert_eq!(problem["numbers"], json!(["100000000"]));
     assert_eq!(problem["height"], network.node.ledger.view().height().to_string());
     assert_eq!(seen.height(), network.node.ledger.view().height());

@@ -65,11 +65,14 @@ fn another_ledger_is_refused() {
     assert!(error.contains("belongs to ledger"), "{error}");
 }
 
+/// What is changed in a proof.
+type Change = fn(&mut ReceiptProof);
+
 #[test]
 fn every_part_that_is_changed_is_found() {
     let (ledger, id) = stage();
     let right = ledger.receipt_proof(id);
-    let cases: Vec<(&str, fn(&mut ReceiptProof))> = vec![
+    let cases: Vec<(&str, Change)> = vec![
         ("does not lead", |proof| proof.receipt.code = 1),
         ("does not lead", |proof| proof.receipt.transaction = TransactionId::new([7; 32])),
         ("does not lead", |proof| proof.receipt.events = Default::default()),

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::import::Network;
-use crate::liar::Liar;
+use crate::liar::{Liar, Lie};
 use crate::process::{NodeProcess, expect, gridtally, json};
 
 /// Runs the meter of the first home once.
@@ -175,7 +175,7 @@ fn a_lying_node_is_refused_and_everything_is_kept() {
 
     let liar = Liar::before(&honest);
     let stale = other_receipt.clone();
-    let lies: Vec<(&str, Box<dyn Fn(&str, &str) -> String + Send + Sync>)> = vec![
+    let lies: Vec<(&str, Lie)> = vec![
         ("it is about transaction", Box::new(move |_, _| other_receipt.clone())),
         ("trusted is", Box::new(move |_, _| other_ledger.clone())),
         (
