@@ -6,7 +6,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::Rules;
 use primitives::codec::Bounded;
 use primitives::envelope::{Submission, transactions_root};
-use primitives::header::{Certificate, HEADER_VERSION, Header, ValidatorSet};
+use primitives::hash::Hash;
+use primitives::header::{Certificate, HEADER_VERSION, Header, MAX_CONTEXT_BYTES, ValidatorSet};
 use primitives::identifier::TransactionId;
 
 use crate::check::{CheckedTransaction, Verifier};
@@ -64,9 +65,23 @@ impl CheckedBlock {
         rules: &Rules,
         verifier: &dyn Verifier,
     ) -> Result<Self, LedgerError> {
+        Self::check_after(block, &head.header, head.hash, rules, verifier)
+    }
+
+    /// The same against a header that need not be executed or final yet.
+    ///
+    /// # Errors
+    /// As [`CheckedBlock::check`].
+    pub fn check_after(
+        block: Block,
+        parent: &Header,
+        parent_hash: Hash,
+        rules: &Rules,
+        verifier: &dyn Verifier,
+    ) -> Result<Self, LedgerError> {
         let header = block.header;
         let refuse = |reason: String| LedgerError::Block { height: header.height, reason };
-        check_link(&header, head, rules).map_err(&refuse)?;
+        check_link(&header, parent, parent_hash, rules).map_err(&refuse)?;
         let answers = CheckedTransaction::check_many(block.submissions.into_vec(), rules, verifier);
         let mut transactions = Vec::with_capacity(answers.len());
         for (index, answer) in answers.into_iter().enumerate() {
@@ -83,6 +98,13 @@ impl CheckedBlock {
             return Err(refuse("its transactions do not hash to their root".to_owned()));
         }
         Ok(Self { header, transactions })
+    }
+
+    /// The same with the engine's context in the header, which is opaque to every check.
+    #[must_use]
+    pub fn with_context(mut self, context: Bounded<u8, MAX_CONTEXT_BYTES>) -> Self {
+        self.header.context = context;
+        self
     }
 
     /// The header.
@@ -109,14 +131,18 @@ impl CheckedBlock {
     }
 }
 
-/// A header must follow the head.
-fn check_link(header: &Header, head: &Head, rules: &Rules) -> Result<(), String> {
-    let parent = &head.header;
+/// A header must follow its parent.
+fn check_link(
+    header: &Header,
+    parent: &Header,
+    parent_hash: Hash,
+    rules: &Rules,
+) -> Result<(), String> {
     let checks = [
         (header.version == HEADER_VERSION, "its version is not known"),
         (header.ledger_id == rules.ledger_id(), "it belongs to another ledger"),
         (header.height.get() == parent.height.get() + 1, "it does not follow the head"),
-        (header.parent == head.hash, "its parent is not the head"),
+        (header.parent == parent_hash, "its parent is not the head"),
         (header.time > parent.time, "its time is not later than its parent's"),
         (
             header.time.get() <= contracts::genesis::LATEST_MS,

@@ -11,6 +11,10 @@ use crate::check::Verifier;
 use crate::error::LedgerError;
 use crate::store::{Durability, Store};
 
+/// A block without a certificate of its own is final through a later one, which names it by the chain
+/// of parents; so many may stand in a row.
+const MAX_UNCERTIFIED: u32 = 256;
+
 /// What a replay came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
@@ -39,10 +43,20 @@ pub fn replay(
     let genesis = view.rules().genesis().clone();
     let validators = genesis.validators.clone();
     let again = Ledger::open(target, Some(genesis))?;
+    let mut uncertified = 0_u32;
     for height in 1..=view.height() {
         let (block, sealed) = view.block(height)?.ok_or(LedgerError::Damaged { what: "block" })?;
         let checked = CheckedBlock::check(block, &again.head(), again.rules(), verifier)?;
-        check_certificate(checked.header(), &sealed.certificate, &validators)?;
+        if sealed.certificate.is_absent() {
+            uncertified += 1;
+            if uncertified > MAX_UNCERTIFIED {
+                let reason = "neither it nor a block soon after it has a certificate".to_owned();
+                return Err(LedgerError::Block { height: checked.header().height, reason });
+            }
+        } else {
+            check_certificate(checked.header(), &sealed.certificate, &validators)?;
+            uncertified = 0;
+        }
         again.append_with(&checked, &sealed.certificate, Durability::Buffered)?;
         let recorded =
             view.executed(height)?.ok_or(LedgerError::Damaged { what: "execution result" })?;

@@ -187,9 +187,6 @@ impl View {
         position: Position,
         event: u64,
     ) -> Result<Option<EventProof>, LedgerError> {
-        if position.height > self.provable_height() {
-            return Ok(None);
-        }
         let damaged = |what| LedgerError::Damaged { what };
         let Some(proof) = self.receipt_proof(position)? else { return Ok(None) };
         let receipt = &proof.receipt;
@@ -214,7 +211,8 @@ impl View {
     /// # Errors
     /// [`LedgerError`] when the store fails or there is no such transaction.
     pub fn receipt_proof(&self, position: Position) -> Result<Option<ReceiptProof>, LedgerError> {
-        if position.height > self.provable_height() {
+        let Some(anchor) = self.anchor()? else { return Ok(None) };
+        if position.height > anchor.header.executed.height.get() {
             return Ok(None);
         }
         let damaged = |what| LedgerError::Damaged { what };
@@ -222,7 +220,6 @@ impl View {
         let receipt_in_block = receipts_tree(&receipts)
             .path(u64::from(position.index))
             .map_err(|_| damaged("receipt"))?;
-        let anchor = self.anchor()?;
         let leaf_count = anchor.header.executed.height.get();
         let mut failure = Ok(());
         let block_in_accumulator =
@@ -267,12 +264,26 @@ impl View {
         Ok(Some(proof?))
     }
 
-    /// The newest header with its certificate.
-    fn anchor(&self) -> Result<Anchor, LedgerError> {
-        let SealedHeader { header, certificate, .. } = self
-            .sealed_header(self.height())?
-            .ok_or(LedgerError::Damaged { what: "newest header" })?;
-        Ok(Anchor { header, certificate })
+    /// The newest header that has a certificate of its own; a header without one was made final by a
+    /// later one.
+    fn anchor(&self) -> Result<Option<Anchor>, LedgerError> {
+        for height in (1..=self.height()).rev() {
+            let SealedHeader { header, certificate, .. } = self
+                .sealed_header(height)?
+                .ok_or(LedgerError::Damaged { what: "newest header" })?;
+            if !certificate.is_absent() {
+                return Ok(Some(Anchor { header, certificate }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The newest height whose execution a header with a certificate commits to.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn proven_height(&self) -> Result<u64, LedgerError> {
+        Ok(self.anchor()?.map_or(0, |anchor| anchor.header.executed.height.get()))
     }
 
     /// Header of a height, the genesis header included.

@@ -18,6 +18,9 @@ pub enum NodeError {
     /// A solo node cannot order for several validators.
     #[error("the ledger has {0} validators; a solo node orders only for a set of one")]
     NotSolo(usize),
+    /// The engine that orders among several validators ended or cannot read what it stored.
+    #[error("the consensus engine cannot go on: {0}")]
+    Engine(String),
     /// A thread could not be started.
     #[error("the operating system starts no further thread")]
     Thread(#[source] std::io::Error),

@@ -16,12 +16,14 @@ pub mod node;
 pub mod orderer;
 pub mod quota;
 mod service;
+pub mod signal;
 pub mod solo;
 pub mod verifier;
 
 pub use clock::{SystemClock, WallClock};
 pub use error::NodeError;
-pub use node::{Node, NodeConfig, NodeStatus};
-pub use orderer::Orderer;
+pub use node::{Node, NodeConfig, NodeStatus, assemble};
+pub use orderer::{Orderer, Ordering};
+pub use service::Doors;
 pub use solo::Solo;
 pub use verifier::Threads;

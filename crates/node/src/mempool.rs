@@ -3,20 +3,29 @@
 //! Bounded in number and bytes. A transaction that is sent twice while it waits stands here once and
 //! answers both. Whoever takes a batch must give an answer to each of its waiters, or drop them: a
 //! dropped waiter reads as "the node is stopping".
+//!
+//! An orderer that is alone takes what waits ([`Mempool::take`]). One of several proposes copies of it
+//! ([`Mempool::select`]) and removes what became final, whoever proposed it ([`Mempool::remove`]);
+//! what other nodes pass on waits here too, within a bound for each of them ([`Mempool::offer`]).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ledger::block::{MAX_BLOCK_BYTES, MAX_TRANSACTIONS};
 use ledger::{CheckedTransaction, Outcome, SubmitError};
 use primitives::identifier::TransactionId;
+use primitives::key::PublicKey;
 use tokio::sync::oneshot;
+
+use crate::signal::Signal;
 
 /// Transactions that may wait: five full blocks.
 pub const MAX_WAITING: usize = 5 * MAX_TRANSACTIONS;
 /// Bytes that may wait.
 pub const MAX_WAITING_BYTES: usize = 8 * MAX_BLOCK_BYTES;
+/// Of each other node's transactions, one part in so many of the two bounds above may wait.
+pub const PEER_SHARE: usize = 4;
 
 /// The answer to one submission.
 pub type Submitted = Result<Outcome, SubmitError>;
@@ -44,13 +53,66 @@ impl Waiters {
     }
 }
 
+#[derive(Debug)]
+struct Waiting {
+    pending: Pending,
+    size: usize,
+    /// Its place in the order.
+    ticket: u64,
+    /// The node that passed it on; `None` when it was sent here.
+    origin: Option<PublicKey>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Share {
+    count: usize,
+    bytes: usize,
+}
+
 #[derive(Default)]
 struct Queue {
-    order: VecDeque<TransactionId>,
-    waiting: BTreeMap<TransactionId, (Pending, usize)>,
+    order: BTreeMap<u64, TransactionId>,
+    waiting: BTreeMap<TransactionId, Waiting>,
+    next_ticket: u64,
     bytes: usize,
+    /// What waits of each other node's.
+    shares: BTreeMap<PublicKey, Share>,
     is_closed: bool,
     wake: bool,
+}
+
+impl Queue {
+    fn is_full(&self, size: usize) -> bool {
+        self.waiting.len() >= MAX_WAITING || self.bytes + size > MAX_WAITING_BYTES
+    }
+
+    fn insert(&mut self, checked: CheckedTransaction, waiters: Waiters, origin: Option<PublicKey>) {
+        let (id, size, ticket) = (checked.id(), checked.size(), self.next_ticket);
+        self.next_ticket += 1;
+        self.bytes += size;
+        self.order.insert(ticket, id);
+        let pending = Pending { checked, waiters };
+        self.waiting.insert(id, Waiting { pending, size, ticket, origin });
+    }
+
+    fn remove(&mut self, id: &TransactionId) -> Option<Pending> {
+        let Waiting { pending, size, ticket, origin } = self.waiting.remove(id)?;
+        self.bytes -= size;
+        self.order.remove(&ticket);
+        if let Some(origin) = origin {
+            self.release(&origin, size);
+        }
+        Some(pending)
+    }
+
+    fn release(&mut self, origin: &PublicKey, size: usize) {
+        let Some(share) = self.shares.get_mut(origin) else { return };
+        share.count -= 1;
+        share.bytes -= size;
+        if share.count == 0 {
+            self.shares.remove(origin);
+        }
+    }
 }
 
 /// The mempool.
@@ -58,11 +120,28 @@ struct Queue {
 pub struct Mempool {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// Counts changes, for those who wait without blocking a thread.
+    changes: Signal<u64>,
 }
 
 impl Mempool {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().expect("nothing panics while it holds the mempool")
+    }
+
+    fn notify(&self) {
+        self.changed.notify_all();
+        self.changes.modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Counts what happened: a transaction came in, somebody woke the orderer, the mempool closed.
+    pub fn changes(&self) -> u64 {
+        self.changes.get()
+    }
+
+    /// Completes when something happened since the count was `seen`, and gives the new one.
+    pub async fn changed(&self, seen: u64) -> u64 {
+        self.changes.wait_for(|count| *count != seen).await
     }
 
     /// Puts transactions in, all at once, so that those of one request stand together in one block
@@ -73,15 +152,18 @@ impl Mempool {
         for checked in transactions {
             let (sender, receiver) = oneshot::channel();
             receivers.push(receiver);
-            let id = checked.id();
-            if let Some((pending, _)) = queue.waiting.get_mut(&id) {
-                pending.waiters.0.push(sender);
+            let (id, size) = (checked.id(), checked.size());
+            if let Some(waiting) = queue.waiting.get_mut(&id) {
+                waiting.pending.waiters.0.push(sender);
+                // From now on it is this node's own, which passes it on itself.
+                if let Some(origin) = waiting.origin.take() {
+                    queue.release(&origin, size);
+                }
                 continue;
             }
-            let size = checked.size();
             let refusal = if queue.is_closed {
                 Some(SubmitError::Stopping)
-            } else if queue.order.len() >= MAX_WAITING || queue.bytes + size > MAX_WAITING_BYTES {
+            } else if queue.is_full(size) {
                 Some(SubmitError::Overloaded)
             } else {
                 None
@@ -90,13 +172,33 @@ impl Mempool {
                 let _ = sender.send(Err(refusal));
                 continue;
             }
-            queue.bytes += size;
-            queue.order.push_back(id);
-            queue.waiting.insert(id, (Pending { checked, waiters: Waiters(vec![sender]) }, size));
+            queue.insert(checked, Waiters(vec![sender]), None);
         }
         drop(queue);
-        self.changed.notify_all();
+        self.notify();
         receivers
+    }
+
+    /// Takes what another node passes on, as far as there is room for it and within that node's
+    /// share. Nobody waits for these here, so what finds no room is dropped.
+    pub fn offer(&self, origin: PublicKey, transactions: Vec<CheckedTransaction>) {
+        let mut queue = self.queue();
+        for checked in transactions {
+            let size = checked.size();
+            let share = queue.shares.get(&origin).copied().unwrap_or_default();
+            let is_over_share = share.count >= MAX_WAITING / PEER_SHARE
+                || share.bytes + size > MAX_WAITING_BYTES / PEER_SHARE;
+            let is_known = queue.waiting.contains_key(&checked.id());
+            if is_known || is_over_share || queue.is_closed || queue.is_full(size) {
+                continue;
+            }
+            let share = queue.shares.entry(origin).or_default();
+            share.count += 1;
+            share.bytes += size;
+            queue.insert(checked, Waiters::default(), Some(origin));
+        }
+        drop(queue);
+        self.notify();
     }
 
     /// Waits until there is something to order, somebody wakes the orderer, or the time is over;
@@ -113,22 +215,79 @@ impl Mempool {
         if queue.order.is_empty() && queue.is_closed {
             return None;
         }
+        let mut room = BlockRoom::default();
         let mut taken = Vec::new();
-        let mut bytes = 0;
-        while let Some(id) = queue.order.front().copied() {
-            let size = queue.waiting[&id].1;
-            if taken.len() == MAX_TRANSACTIONS
-                || (bytes + size > MAX_BLOCK_BYTES && !taken.is_empty())
-            {
+        while let Some(id) = queue.order.first_entry().map(|entry| *entry.get()) {
+            if !room.take(queue.waiting[&id].size) {
                 break;
             }
-            queue.order.pop_front();
-            let (pending, _) = queue.waiting.remove(&id).expect("the order lists what waits");
-            queue.bytes -= size;
-            bytes += size;
-            taken.push(pending);
+            taken.push(queue.remove(&id).expect("the order lists what waits"));
         }
         Some(taken)
+    }
+
+    /// Copies of what one block holds, oldest first, without those that are excluded. They go on
+    /// waiting until they are removed or answered.
+    pub fn select(&self, excluded: &dyn Fn(&TransactionId) -> bool) -> Vec<CheckedTransaction> {
+        let queue = self.queue();
+        let mut room = BlockRoom::default();
+        let mut selected = Vec::new();
+        for id in queue.order.values().filter(|id| !excluded(id)) {
+            let waiting = &queue.waiting[id];
+            if !room.take(waiting.size) {
+                break;
+            }
+            selected.push(waiting.pending.checked.clone());
+        }
+        selected
+    }
+
+    /// A transaction that waits.
+    pub fn get(&self, id: &TransactionId) -> Option<CheckedTransaction> {
+        self.queue().waiting.get(id).map(|waiting| waiting.pending.checked.clone())
+    }
+
+    /// Takes transactions out that became final, with those who wait for them.
+    pub fn remove(
+        &self,
+        ids: impl Iterator<Item = TransactionId>,
+    ) -> Vec<(TransactionId, Waiters)> {
+        let mut queue = self.queue();
+        ids.filter_map(|id| Some((id, queue.remove(&id)?.waiters))).collect()
+    }
+
+    /// Takes a transaction out and answers those who wait for it.
+    pub fn answer(&self, id: &TransactionId, answer: &Submitted) {
+        let removed = self.queue().remove(id);
+        if let Some(pending) = removed {
+            pending.waiters.answer(answer);
+        }
+    }
+
+    /// Transactions that came in since `ticket`, and the ticket to go on with.
+    pub fn since(&self, ticket: u64) -> (Vec<TransactionId>, u64) {
+        let queue = self.queue();
+        (queue.order.range(ticket..).map(|(_, id)| *id).collect(), queue.next_ticket)
+    }
+
+    /// Copies of this node's own transactions from `ticket` on, at most `bytes` of them but at least
+    /// one, and the ticket to go on with: what it passes on to other nodes.
+    pub fn own_since(&self, ticket: u64, bytes: usize) -> (Vec<CheckedTransaction>, u64) {
+        let queue = self.queue();
+        let mut copies = Vec::new();
+        let mut taken = 0;
+        for (ticket, id) in queue.order.range(ticket..) {
+            let waiting = &queue.waiting[id];
+            if waiting.origin.is_some() {
+                continue;
+            }
+            if !copies.is_empty() && taken + waiting.size > bytes {
+                return (copies, *ticket);
+            }
+            taken += waiting.size;
+            copies.push(waiting.pending.checked.clone());
+        }
+        (copies, queue.next_ticket)
     }
 
     /// Is nothing waiting?
@@ -144,13 +303,18 @@ impl Mempool {
     /// Wakes the orderer although nothing is waiting: a proof needs a closing block.
     pub fn wake(&self) {
         self.queue().wake = true;
-        self.changed.notify_all();
+        self.notify();
     }
 
     /// Takes nothing more. What waits is still ordered, unless it is dropped.
     pub fn close(&self) {
         self.queue().is_closed = true;
-        self.changed.notify_all();
+        self.notify();
+    }
+
+    /// Does it take nothing more?
+    pub fn is_closed(&self) -> bool {
+        self.queue().is_closed
     }
 
     /// Drops everything that waits; its waiters read that the node is stopping.
@@ -159,8 +323,29 @@ impl Mempool {
         queue.is_closed = true;
         queue.order.clear();
         queue.waiting.clear();
+        queue.shares.clear();
         queue.bytes = 0;
         drop(queue);
-        self.changed.notify_all();
+        self.notify();
+    }
+}
+
+/// What still goes into one block.
+#[derive(Default)]
+struct BlockRoom {
+    count: usize,
+    bytes: usize,
+}
+
+impl BlockRoom {
+    /// Counts a transaction in, unless the block is full. The first one always fits.
+    fn take(&mut self, size: usize) -> bool {
+        let fits = self.count < MAX_TRANSACTIONS
+            && (self.bytes + size <= MAX_BLOCK_BYTES || self.count == 0);
+        if fits {
+            self.count += 1;
+            self.bytes += size;
+        }
+        fits
     }
 }

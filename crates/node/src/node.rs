@@ -31,6 +31,28 @@ pub struct NodeConfig {
     pub verifier: Arc<dyn Verifier>,
 }
 
+/// Everything of a node but the thread that orders: what the orderer works with, and the doors. A
+/// simulator that has a runtime of its own starts here.
+#[must_use]
+pub fn assemble(
+    ledger: Arc<Ledger>,
+    clock: Arc<dyn WallClock>,
+    verifier: Arc<dyn Verifier>,
+) -> (Ordering, Doors) {
+    let mempool = Arc::new(Mempool::default());
+    let quota = Arc::new(Mutex::new(RejectionQuota::default()));
+    let sink = Arc::new(Sink::new(Arc::clone(&ledger), Arc::clone(&quota)));
+    let doors = Doors(Arc::new(Service {
+        ledger: Arc::clone(&ledger),
+        mempool: Arc::clone(&mempool),
+        verifier: Arc::clone(&verifier),
+        clock: Arc::clone(&clock),
+        quota,
+        heights: sink.heights(),
+    }));
+    (Ordering { mempool, ledger, clock, verifier, sink, doors: doors.clone() }, doors)
+}
+
 /// How a node is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeStatus {
@@ -81,30 +103,14 @@ impl Node {
         clock: Arc<dyn WallClock>,
         verifier: Arc<dyn Verifier>,
     ) -> Result<Self, NodeError> {
-        let mempool = Arc::new(Mempool::default());
-        let quota = Arc::new(Mutex::new(RejectionQuota::default()));
-        let sink = Arc::new(Sink::new(Arc::clone(&ledger), Arc::clone(&quota)));
-        let doors = Doors(Arc::new(Service {
-            ledger: Arc::clone(&ledger),
-            mempool: Arc::clone(&mempool),
-            verifier: Arc::clone(&verifier),
-            clock: Arc::clone(&clock),
-            quota,
-            heights: sink.subscribe(),
-        }));
-        let ordering = Ordering {
-            mempool: Arc::clone(&mempool),
-            ledger: Arc::clone(&ledger),
-            clock,
-            verifier,
-            sink,
-        };
+        let (ordering, doors) = assemble(Arc::clone(&ledger), clock, verifier);
+        let mempool = Arc::clone(&ordering.mempool);
         let name = orderer.name();
         let (ended_sender, ended) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("orderer".to_owned())
             .spawn(move || {
-                let guard = Ended { mempool: Arc::clone(&ordering.mempool), ended: ended_sender };
+                let guard = Ended { ordering: ordering.clone(), ended: ended_sender };
                 let result = orderer.run(&ordering);
                 if let Err(error) = &result {
                     tracing::error!(%error, "the node can order no more");
@@ -180,13 +186,14 @@ impl Drop for Node {
 
 /// Whatever ends the orderer, nobody waits for it for ever.
 struct Ended {
-    mempool: Arc<Mempool>,
+    ordering: Ordering,
     ended: watch::Sender<bool>,
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.mempool.abandon();
+        self.ordering.mempool.abandon();
+        self.ordering.sink.end();
         self.ended.send_replace(true);
     }
 }

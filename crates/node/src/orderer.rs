@@ -7,14 +7,17 @@
 
 use std::sync::Arc;
 
-use ledger::{CheckedBlock, Ledger, Verifier};
+use ledger::access::{Answer, Reader};
+use ledger::{CheckedBlock, Ledger, Verifier, View};
+use primitives::envelope::Submission;
 use primitives::header::Certificate;
 use primitives::identifier::TransactionId;
+use primitives::key::PublicKey;
 
 use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::{Mempool, Submitted, Waiters};
-use crate::service::Sink;
+use crate::service::{Doors, Sink, known_outcome};
 
 /// Answers that wait to be sent. Dropped unsent, they read "the node is stopping".
 #[derive(Default)]
@@ -30,7 +33,8 @@ impl Answers {
     }
 }
 
-/// What an orderer works with.
+/// What an orderer works with. Copies are handles to the same node.
+#[derive(Clone)]
 pub struct Ordering {
     /// Transactions that wait.
     pub mempool: Arc<Mempool>,
@@ -41,9 +45,35 @@ pub struct Ordering {
     /// Checking work.
     pub verifier: Arc<dyn Verifier>,
     pub(crate) sink: Arc<Sink>,
+    pub(crate) doors: Doors,
 }
 
 impl Ordering {
+    /// Takes transactions that another node passed on into the mempool: their form is checked and
+    /// their senders are known, as with those that are sent here.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the store cannot be read.
+    pub fn offer(&self, origin: PublicKey, submissions: Vec<Submission>) -> Result<(), NodeError> {
+        Ok(self.doors.0.offer(origin, submissions)?)
+    }
+
+    /// Completes when this node has executed `height`.
+    pub fn reached(&self, height: u64) -> Answer<()> {
+        self.doors.reached(height)
+    }
+
+    /// Answers those who wait for a transaction that was ordered before, and takes it out of the
+    /// mempool. True if it was.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the store cannot be read.
+    pub fn answer_known(&self, view: &View, id: &TransactionId) -> Result<bool, NodeError> {
+        let Some(outcome) = known_outcome(view, id)? else { return Ok(false) };
+        self.mempool.answer(id, &Ok(outcome));
+        Ok(true)
+    }
+
     /// Hands a final block over: it is executed, made durable and published. A height at or below
     /// the head is ignored.
     ///

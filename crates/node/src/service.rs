@@ -15,38 +15,45 @@ use primitives::header::Certificate;
 use primitives::identifier::TransactionId;
 use primitives::key::PublicKey;
 use primitives::units::Timestamp;
-use tokio::sync::watch;
 
 use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::{Mempool, Submitted, Waiters};
 use crate::orderer::Answers;
 use crate::quota::RejectionQuota;
+use crate::signal::Signal;
 
 /// Heights that have been reached, for those who wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Heights {
     /// The newest durable height.
     pub head: u64,
-    /// The newest height whose execution the newest header commits to.
+    /// The newest height whose execution the newest header with a certificate commits to.
     pub provable: u64,
+    /// The node has ended: nothing will be reached any more.
+    pub is_over: bool,
 }
 
 /// Takes final blocks.
 pub struct Sink {
     ledger: Arc<Ledger>,
-    heights: watch::Sender<Heights>,
+    heights: Arc<Signal<Heights>>,
     quota: Arc<Mutex<RejectionQuota>>,
 }
 
 impl Sink {
     pub fn new(ledger: Arc<Ledger>, quota: Arc<Mutex<RejectionQuota>>) -> Self {
-        let (heights, _) = watch::channel(heights_of(&ledger));
+        let heights = Arc::new(Signal::new(heights_of(&ledger)));
         Self { ledger, heights, quota }
     }
 
-    pub fn subscribe(&self) -> watch::Receiver<Heights> {
-        self.heights.subscribe()
+    /// Nobody waits any more for what will not be reached.
+    pub fn end(&self) {
+        self.heights.modify(|heights| heights.is_over = true);
+    }
+
+    pub fn heights(&self) -> Arc<Signal<Heights>> {
+        Arc::clone(&self.heights)
     }
 
     pub fn finalized(
@@ -63,7 +70,12 @@ impl Sink {
         }
         let receipts = self.ledger.append(block, certificate)?;
         self.note_rejections(block, &receipts);
-        self.heights.send_replace(heights_of(&self.ledger));
+        self.heights.modify(|heights| {
+            heights.head = height;
+            if !certificate.is_absent() {
+                heights.provable = header.executed.height.get();
+            }
+        });
         tracing::debug!(height, transactions = receipts.len(), "block");
         let outcomes = (0_u32..).zip(&receipts).map(|(index, receipt)| {
             let position = Position { height, index };
@@ -97,9 +109,14 @@ impl Sink {
 
 const UNPOISONED: &str = "nothing panics while it holds the quota";
 
+/// Where the ledger stands at the start. A store that cannot be read shows itself at the first use.
 fn heights_of(ledger: &Ledger) -> Heights {
-    let header = &ledger.head().header;
-    Heights { head: header.height.get(), provable: header.executed.height.get() }
+    let view = ledger.view();
+    Heights {
+        head: view.height(),
+        provable: view.proven_height().unwrap_or_default(),
+        is_over: false,
+    }
 }
 
 /// The first receipt of a transaction that was ordered before.
@@ -116,31 +133,22 @@ pub struct Service {
     pub verifier: Arc<dyn Verifier>,
     pub clock: Arc<dyn WallClock>,
     pub quota: Arc<Mutex<RejectionQuota>>,
-    pub heights: watch::Receiver<Heights>,
+    pub heights: Arc<Signal<Heights>>,
 }
 
 impl Service {
     /// Form first, then who sends; what is left waits for the orderer. One place per submission.
     fn admit(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, LedgerError> {
-        let rules = Arc::clone(self.ledger.rules());
-        let answers = CheckedTransaction::check_many(submissions, &rules, &*self.verifier);
-        let view = self.ledger.view();
-        let time = self.ledger.next_time(self.clock.now())?;
-        let mut places = Vec::with_capacity(answers.len());
+        let mut places = Vec::with_capacity(submissions.len());
         let mut admitted = Vec::new();
-        let mut seen = SeenKeys::default();
-        for answer in answers {
-            let place = match answer {
-                Err(malformed) => Place::Answered(Err(SubmitError::Malformed(malformed))),
-                Ok(checked) => match self.judge(&view, &checked, time, &mut seen)? {
-                    Some(answer) => Place::Answered(answer),
-                    None => {
-                        admitted.push(checked);
-                        Place::Waiting
-                    }
-                },
-            };
-            places.push(place);
+        for judged in self.judge_all(submissions)? {
+            places.push(match judged {
+                Ok(checked) => {
+                    admitted.push(checked);
+                    Place::Waiting
+                }
+                Err(answer) => Place::Answered(answer),
+            });
         }
         let mut receivers = self.mempool.push(admitted).into_iter();
         for place in &mut places {
@@ -150,6 +158,40 @@ impl Service {
             }
         }
         Ok(places)
+    }
+
+    /// The same for what another node passes on; nobody waits for an answer.
+    pub fn offer(
+        &self,
+        origin: PublicKey,
+        submissions: Vec<Submission>,
+    ) -> Result<(), LedgerError> {
+        let admitted = self.judge_all(submissions)?.into_iter().flatten().collect();
+        self.mempool.offer(origin, admitted);
+        Ok(())
+    }
+
+    /// Admits each submission or answers it.
+    fn judge_all(
+        &self,
+        submissions: Vec<Submission>,
+    ) -> Result<Vec<Result<CheckedTransaction, Submitted>>, LedgerError> {
+        let rules = Arc::clone(self.ledger.rules());
+        let answers = CheckedTransaction::check_many(submissions, &rules, &*self.verifier);
+        let view = self.ledger.view();
+        let time = self.ledger.next_time(self.clock.now())?;
+        let mut seen = SeenKeys::default();
+        let mut judged = Vec::with_capacity(answers.len());
+        for answer in answers {
+            judged.push(match answer {
+                Err(malformed) => Err(Err(SubmitError::Malformed(malformed))),
+                Ok(checked) => match self.judge(&view, &checked, time, &mut seen)? {
+                    Some(answer) => Err(answer),
+                    None => Ok(checked),
+                },
+            });
+        }
+        Ok(judged)
     }
 
     /// `None` admits the transaction.
@@ -222,7 +264,32 @@ enum Place {
 
 /// The service behind the two traits.
 #[derive(Clone)]
-pub struct Doors(pub Arc<Service>);
+pub struct Doors(pub(crate) Arc<Service>);
+
+impl Doors {
+    /// Takes submissions at once, on the calling thread, and answers later.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store cannot be read.
+    pub fn admit(
+        &self,
+        submissions: Vec<Submission>,
+    ) -> Result<impl Future<Output = Vec<Submitted>> + Send + use<>, LedgerError> {
+        Ok(answers(self.0.admit(submissions)?))
+    }
+}
+
+async fn answers(places: Vec<Place>) -> Vec<Submitted> {
+    let mut answers = Vec::with_capacity(places.len());
+    for place in places {
+        answers.push(match place {
+            Place::Answered(answer) => answer,
+            Place::Ordered(receiver) => receiver.await.unwrap_or(Err(SubmitError::Stopping)),
+            Place::Waiting => unreachable!("every admitted transaction has its receiver"),
+        });
+    }
+    answers
+}
 
 impl Reader for Doors {
     fn view(&self) -> Result<View, LedgerError> {
@@ -230,22 +297,22 @@ impl Reader for Doors {
     }
 
     fn reached(&self, height: u64) -> Answer<()> {
-        wait(self.0.heights.clone(), move |heights| heights.head >= height)
+        wait(Arc::clone(&self.0.heights), move |heights| heights.head >= height)
     }
 
     fn provable(&self, height: u64) -> Answer<()> {
         self.0.mempool.wake();
-        wait(self.0.heights.clone(), move |heights| heights.provable >= height)
+        wait(Arc::clone(&self.0.heights), move |heights| heights.provable >= height)
     }
 }
 
 fn wait(
-    mut heights: watch::Receiver<Heights>,
-    is_enough: impl FnMut(&Heights) -> bool + Send + 'static,
+    heights: Arc<Signal<Heights>>,
+    mut is_enough: impl FnMut(&Heights) -> bool + Send + 'static,
 ) -> Answer<()> {
     Box::pin(async move {
         // When the node ends there is nothing to wait for: the caller's next read says so.
-        let _ = heights.wait_for(is_enough).await;
+        heights.wait_for(|heights| heights.is_over || is_enough(heights)).await;
     })
 }
 
@@ -266,17 +333,7 @@ impl Submitter for Doors {
                     return vec![Err(SubmitError::Stopping); count];
                 }
             };
-            let mut answers = Vec::with_capacity(count);
-            for place in places {
-                answers.push(match place {
-                    Place::Answered(answer) => answer,
-                    Place::Ordered(receiver) => {
-                        receiver.await.unwrap_or(Err(SubmitError::Stopping))
-                    }
-                    Place::Waiting => unreachable!("every admitted transaction has its receiver"),
-                });
-            }
-            answers
+            answers(places).await
         })
     }
 }

@@ -225,6 +225,19 @@ impl Certificate {
         certificate
     }
 
+    /// Stands where a block has no certificate of its own, because a later one made it final. It
+    /// verifies nothing.
+    #[must_use]
+    pub fn absent() -> Self {
+        Self { view: 0, parent_view: 0, signatures: Bounded::new() }
+    }
+
+    /// Is this [`Certificate::absent`]?
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.signatures.is_empty()
+    }
+
     /// The bytes that each of the signatures is over.
     #[must_use]
     pub fn message(&self, header: &Header) -> Vec<u8> {

@@ -1,0 +1,541 @@
+//! The wiring: one marshal for the whole chain, one simplex engine per epoch.
+//!
+//! [`run`] is generic over the runtime, so that the simulator starts the very same code as a node. All
+//! of a node's tasks stand below the one that calls it: aborting that one is a crash of the node.
+
+use std::collections::VecDeque;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
+use std::time::Duration;
+
+use commonware_broadcast::buffered;
+use commonware_consensus::marshal::core::{Actor as Marshal, Mailbox as MarshalMailbox};
+use commonware_consensus::marshal::resolver::p2p as marshal_resolver;
+use commonware_consensus::marshal::standard::{Deferred, Standard};
+use commonware_consensus::marshal::{self};
+use commonware_consensus::simplex::config::{Floor, ForwardPolicy, SkipPolicy};
+use commonware_consensus::simplex::elector::RoundRobin;
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::simplex::{self};
+use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
+use commonware_cryptography::certificate::Verifier as _;
+use commonware_cryptography::ed25519::PublicKey as EngineKey;
+use commonware_cryptography::{Digested, Digestible, Sha256, Signer as _};
+use commonware_p2p::utils::mux::{self, Builder as _, MuxHandle, Muxer, SubReceiver};
+use commonware_p2p::{Blocker, Message, Provider, Receiver, Sender, TrackedPeers};
+use commonware_parallel::Sequential;
+use commonware_runtime::buffer::paged::CacheRef;
+use commonware_runtime::{Clock, Handle, Metrics, Quota, Spawner, Storage};
+use commonware_storage::archive::immutable;
+use commonware_utils::ordered::Set;
+use commonware_utils::{NZDuration, NZU16, NZU32, NZU64, NZUsize};
+use node::{NodeError, Ordering};
+use primitives::key::SigningKey;
+use rand_core::CryptoRng;
+
+use crate::application::Application;
+use crate::block::{Context, Digest, OrderedBlock};
+use crate::delivery::{Delivery, Early, Inbox};
+use crate::gossip;
+use crate::membership::{Schemes, engine_signer, participants};
+
+/// marshal, as everybody else talks to it.
+pub type Mailbox = MarshalMailbox<Scheme, Standard<OrderedBlock>>;
+
+/// Channels of the network: votes, certificates, resolver, backfill, broadcast, gossip.
+pub const CHANNELS: u64 = 6;
+/// Messages that a peer may send on one channel within a second. A low quota throttles consensus
+/// without a word; a high one costs memory for every peer and channel.
+pub const MESSAGES_PER_SECOND: u32 = 512;
+/// Blocks of an epoch: at one block per second an hour, under full load a minute. It never changes on
+/// a live ledger.
+pub const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::new(3_600).expect("not zero");
+/// Messages of the next epoch that are kept per channel until this node enters it.
+const MAX_EARLY: usize = 256;
+/// Views that are kept behind the newest final one.
+const VIEW_RETENTION: ViewDelta = ViewDelta::new(64);
+const MAILBOX: NonZeroUsize = NZUsize!(1024);
+const WRITE_BUFFER: NonZeroUsize = NZUsize!(64 * 1024);
+
+/// How fast blocks follow each other when there is little to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The pause before an empty block.
+    pub idle: Duration,
+    /// The pause before an empty block that commits to the execution of the last transactions.
+    pub closing: Duration,
+    /// How long the others wait for a leader's proposal; well above `idle`.
+    pub leader_timeout: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_millis(700),
+            closing: Duration::from_millis(50),
+            leader_timeout: Duration::from_millis(1_000),
+        }
+    }
+}
+
+/// What an engine is started with.
+#[derive(Clone)]
+pub struct Config {
+    /// This node's key: a validator's, or that of one who only follows.
+    pub key: SigningKey,
+    /// Beginning of the names of everything the engine stores.
+    pub prefix: String,
+    /// Blocks of an epoch.
+    pub epoch_blocks: NonZeroU64,
+    /// How fast.
+    pub pace: Pace,
+}
+
+/// The network as the engine sees it.
+pub struct Network<B, P, T, S, R> {
+    /// Shuts a peer out that misbehaved.
+    pub blocker: B,
+    /// Who the peers are.
+    pub peers: P,
+    /// Tells the network who the peers of an epoch are.
+    pub track: T,
+    /// One sender and one receiver for each of [`CHANNELS`].
+    pub channels: [(S, R); CHANNELS as usize],
+}
+
+/// What each channel of the network allows a peer.
+#[must_use]
+pub fn quota() -> Quota {
+    Quota::per_second(NZU32!(MESSAGES_PER_SECOND))
+}
+
+/// The largest message that any channel carries among so many validators.
+#[must_use]
+pub fn max_message_size(validators: u32) -> u32 {
+    commonware_p2p::max_message_size(&[
+        mux::prefixed(simplex::max_payload_size::<Scheme, Digest>(validators)),
+        marshal::max_payload_size::<Standard<OrderedBlock>, Scheme>(validators, &()),
+        gossip::MAX_MESSAGE_BYTES,
+    ])
+}
+
+/// What runs in an epoch, for those who wrap it: the simulator's liars.
+pub trait Automaton<E>:
+    commonware_consensus::Application<
+        E,
+        SigningScheme = Scheme,
+        Context = Context,
+        Block = OrderedBlock,
+        Input = (),
+    >
+{
+}
+
+impl<E, A> Automaton<E> for A where
+    A: commonware_consensus::Application<
+            E,
+            SigningScheme = Scheme,
+            Context = Context,
+            Block = OrderedBlock,
+            Input = (),
+        >
+{
+}
+
+/// Orders until the mempool is closed, the ledger fails, or the caller's task is aborted.
+///
+/// `wrap` puts something around the application; a node puts nothing.
+///
+/// # Errors
+/// [`NodeError`] when the ledger or the engine can go on no more.
+pub async fn run<E, B, P, T, S, R, A>(
+    runtime: E,
+    ordering: Ordering,
+    config: Config,
+    network: Network<B, P, T, S, R>,
+    wrap: impl FnOnce(Application) -> A,
+) -> Result<(), NodeError>
+where
+    E: CryptoRng + Spawner + Metrics + Clock + Storage,
+    B: Blocker<PublicKey = EngineKey>,
+    P: Provider<PublicKey = EngineKey>,
+    T: FnMut(u64, TrackedPeers<EngineKey>) + Send + 'static,
+    S: Sender<PublicKey = EngineKey>,
+    R: Receiver<PublicKey = EngineKey>,
+    A: Automaton<E>,
+{
+    let rules = Arc::clone(ordering.ledger.rules());
+    let schemes = Schemes::new(Arc::clone(&rules), &config.key);
+    let epocher = FixedEpocher::new(config.epoch_blocks);
+    let genesis = OrderedBlock::genesis(rules.genesis().header());
+    let cache = CacheRef::new(NZU16!(4096), NZUsize!(512));
+    let Network { blocker, peers, track, channels } = network;
+    let [votes, certificates, resolver, backfill, broadcast, passed_on] = channels;
+
+    let fetch = marshal_resolver::init(
+        runtime.child("fetch"),
+        fetch_config(&config.key, peers.clone(), blocker.clone()),
+        backfill,
+    );
+    let (spread, buffer) =
+        buffered::Engine::new(runtime.child("broadcast"), spread_config(&config.key, peers));
+    spread.start(broadcast);
+    let unreadable =
+        |error: commonware_storage::archive::Error| NodeError::Engine(error.to_string());
+    let names = archive_names(&config.prefix, "final");
+    let unbounded = Scheme::certificate_codec_config_unbounded();
+    let finalizations = archive(names, cache.clone(), unbounded);
+    let finalizations = immutable::Archive::init(runtime.child("finalizations"), finalizations);
+    let finalizations = finalizations.await.map_err(unreadable)?;
+    let blocks = archive(archive_names(&config.prefix, "block"), cache.clone(), ());
+    let blocks = immutable::Archive::init(runtime.child("blocks"), blocks);
+    let blocks = blocks.await.map_err(unreadable)?;
+    let start = marshal::Start::Genesis(genesis.clone().digested());
+    let marshal_config =
+        marshal_config(schemes.clone(), epocher.clone(), start, &config.prefix, cache.clone());
+    let (marshal, mailbox, floor) = Marshal::<_, Standard<OrderedBlock>, _, _, _, _, _>::init(
+        runtime.child("marshal"),
+        finalizations,
+        blocks,
+        marshal_config,
+    )
+    .await;
+    let application =
+        Application::new(ordering.clone(), schemes.clone(), epocher.clone(), config.pace);
+    let wrapped = wrap(application.clone());
+    let child = runtime.child("application");
+    let adapter = Deferred::new(child, wrapped, mailbox.clone(), epocher.clone());
+    let (inbox, updates) = Inbox::new();
+    marshal.start(inbox, buffer, fetch);
+    gossip::start(&runtime, ordering, participants(&rules.genesis().validators), passed_on);
+
+    let (muxes, early_votes, early_certificates) = muxes(&runtime, votes, certificates, resolver);
+    let epochs =
+        Epochs::new(runtime, &config, schemes.clone(), adapter, (blocker, track, cache), muxes);
+    let processed = floor.processed().map(|processed| processed.height());
+    Delivery { application, mailbox, schemes, epocher, epochs, ahead: None, swept: 0 }
+        .run(genesis, processed, updates, early_votes, early_certificates)
+        .await
+}
+
+/// Several epochs on one channel each; messages of epochs that do not run come out at the side.
+fn muxes<E, S, R>(
+    runtime: &E,
+    votes: (S, R),
+    certificates: (S, R),
+    resolver: (S, R),
+) -> (Muxes<S>, Early, Early)
+where
+    E: Spawner + Metrics,
+    S: Sender<PublicKey = EngineKey>,
+    R: Receiver<PublicKey = EngineKey>,
+{
+    let child = runtime.child("mux_votes");
+    let (muxer, votes, early_votes) = Muxer::builder(child, votes.0, votes.1).with_backup().build();
+    muxer.start();
+    let child = runtime.child("mux_certificates");
+    let (muxer, certificates, early_certificates) =
+        Muxer::builder(child, certificates.0, certificates.1).with_backup().build();
+    muxer.start();
+    let (muxer, resolver) = Muxer::new(runtime.child("mux_resolver"), resolver.0, resolver.1);
+    muxer.start();
+    (Muxes { votes, certificates, resolver }, early_votes, early_certificates)
+}
+
+/// Fetching blocks and certificates that this node lacks.
+fn fetch_config<P, B>(
+    key: &SigningKey,
+    peers: P,
+    blocker: B,
+) -> marshal_resolver::Config<EngineKey, P, B>
+where
+    P: Provider<PublicKey = EngineKey>,
+    B: Blocker<PublicKey = EngineKey>,
+{
+    marshal_resolver::Config {
+        public_key: engine_signer(key).public_key(),
+        peer_provider: peers,
+        blocker,
+        mailbox_size: MAILBOX,
+        fetch_timeout: NZDuration!(Duration::from_secs(2)),
+        fetch_retry_delay: Duration::from_millis(100),
+        priority_requests: false,
+        priority_responses: false,
+    }
+}
+
+/// Spreading proposed blocks.
+fn spread_config<P: Provider<PublicKey = EngineKey>>(
+    key: &SigningKey,
+    peers: P,
+) -> buffered::Config<EngineKey, (), P, Sequential> {
+    buffered::Config {
+        public_key: engine_signer(key).public_key(),
+        mailbox_size: MAILBOX,
+        deque_size: 10,
+        priority: false,
+        codec_config: (),
+        peer_provider: peers,
+        strategy: Sequential,
+    }
+}
+
+fn marshal_config(
+    schemes: Schemes,
+    epocher: FixedEpocher,
+    start: marshal::Start<Scheme, Digest, Digested<OrderedBlock>>,
+    prefix: &str,
+    cache: CacheRef,
+) -> marshal::Config<Schemes, FixedEpocher, Sequential, OrderedBlock, Digested<OrderedBlock>> {
+    marshal::Config {
+        provider: schemes,
+        epocher,
+        start,
+        partition_prefix: prefix.to_owned(),
+        mailbox_size: MAILBOX,
+        view_retention: VIEW_RETENTION,
+        prunable_items_per_section: NZU64!(256),
+        page_cache: cache,
+        replay_buffer: WRITE_BUFFER,
+        key_write_buffer: WRITE_BUFFER,
+        value_write_buffer: WRITE_BUFFER,
+        block_codec_config: (),
+        max_repair: NZUsize!(64),
+        max_pending_acks: NZUsize!(64),
+        strategy: Sequential,
+    }
+}
+
+/// The partitions of one archive.
+struct ArchiveNames {
+    metadata: String,
+    table: String,
+    keys: String,
+    values: String,
+    ordinal: String,
+}
+
+fn archive_names(prefix: &str, name: &str) -> ArchiveNames {
+    let part = |part: &str| format!("{prefix}-{name}-{part}");
+    ArchiveNames {
+        metadata: part("metadata"),
+        table: part("table"),
+        keys: part("keys"),
+        values: part("values"),
+        ordinal: part("ordinal"),
+    }
+}
+
+fn archive<C>(names: ArchiveNames, cache: CacheRef, codec_config: C) -> immutable::Config<C> {
+    immutable::Config {
+        metadata_partition: names.metadata,
+        freezer_table_partition: names.table,
+        freezer_table_initial_size: 1_024,
+        freezer_table_resize_frequency: 4,
+        freezer_table_resize_chunk_size: 1_024,
+        freezer_key_partition: names.keys,
+        freezer_key_page_cache: cache,
+        freezer_value_partition: names.values,
+        freezer_value_target_size: 1 << 28,
+        freezer_value_compression: None,
+        ordinal_partition: names.ordinal,
+        items_per_section: NZU64!(4_096),
+        freezer_key_write_buffer: WRITE_BUFFER,
+        freezer_value_write_buffer: WRITE_BUFFER,
+        ordinal_write_buffer: WRITE_BUFFER,
+        replay_buffer: WRITE_BUFFER,
+        codec_config,
+    }
+}
+
+/// A faster peer's first votes of the next epoch reach us while we still close ours. Nobody sends
+/// them twice, and without them the epoch's first view would run into its timeout: they are kept, and
+/// the next engine reads them first.
+#[derive(Debug)]
+struct Kept {
+    kept: VecDeque<Message<EngineKey>>,
+    inner: SubReceiver<EngineKey>,
+}
+
+impl Receiver for Kept {
+    type Error = mux::Error;
+    type PublicKey = EngineKey;
+
+    async fn recv(&mut self) -> Result<Message<EngineKey>, mux::Error> {
+        match self.kept.pop_front() {
+            Some(message) => Ok(message),
+            None => self.inner.recv().await,
+        }
+    }
+
+    fn capacity(&self) -> NonZeroUsize {
+        self.inner.capacity()
+    }
+}
+
+type Adapter<E, A> = Deferred<E, Scheme, A, OrderedBlock, FixedEpocher>;
+type SimplexEngine<E, A, B> = simplex::Engine<
+    E,
+    Scheme,
+    RoundRobin<Sha256>,
+    B,
+    Digest,
+    Adapter<E, A>,
+    Adapter<E, A>,
+    Adapter<E, A>,
+    Sequential,
+>;
+
+/// The engines of the epochs, one at a time.
+pub(crate) struct Epochs<E, A, B, T, S>
+where
+    E: Spawner + Metrics + Clock,
+    A: Automaton<E>,
+    S: Sender,
+{
+    runtime: E,
+    pace: Pace,
+    prefix: String,
+    schemes: Schemes,
+    adapter: Adapter<E, A>,
+    blocker: B,
+    track: T,
+    cache: CacheRef,
+    muxes: Muxes<S>,
+    engine: Option<Handle<()>>,
+    kept_votes: VecDeque<Message<EngineKey>>,
+    kept_certificates: VecDeque<Message<EngineKey>>,
+}
+
+/// The channels that carry several epochs.
+struct Muxes<S: Sender> {
+    votes: MuxHandle<S>,
+    certificates: MuxHandle<S>,
+    resolver: MuxHandle<S>,
+}
+
+/// A channel of the network that carries several epochs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EpochChannel {
+    Votes,
+    Certificates,
+}
+
+impl<E, A, B, T, S> Epochs<E, A, B, T, S>
+where
+    E: CryptoRng + Spawner + Metrics + Clock + Storage,
+    A: Automaton<E>,
+    B: Blocker<PublicKey = EngineKey>,
+    T: FnMut(u64, TrackedPeers<EngineKey>) + Send + 'static,
+    S: Sender<PublicKey = EngineKey>,
+{
+    fn new(
+        runtime: E,
+        config: &Config,
+        schemes: Schemes,
+        adapter: Adapter<E, A>,
+        (blocker, track, cache): (B, T, CacheRef),
+        muxes: Muxes<S>,
+    ) -> Self {
+        Self {
+            runtime,
+            pace: config.pace,
+            prefix: config.prefix.clone(),
+            schemes,
+            adapter,
+            blocker,
+            track,
+            cache,
+            muxes,
+            engine: None,
+            kept_votes: VecDeque::new(),
+            kept_certificates: VecDeque::new(),
+        }
+    }
+
+    pub(crate) const fn runtime(&self) -> &E {
+        &self.runtime
+    }
+
+    /// Keeps a message of the epoch after the running one.
+    pub(crate) fn keep(&mut self, channel: EpochChannel, message: Message<EngineKey>) {
+        let kept = match channel {
+            EpochChannel::Votes => &mut self.kept_votes,
+            EpochChannel::Certificates => &mut self.kept_certificates,
+        };
+        if kept.len() < MAX_EARLY {
+            kept.push_back(message);
+        }
+    }
+
+    /// Leaves the running epoch for `epoch`, whose root is the last block before it.
+    pub(crate) async fn enter(
+        &mut self,
+        epoch: Epoch,
+        root: &OrderedBlock,
+    ) -> Result<(), NodeError> {
+        let next = self.schemes.validators(epoch.next());
+        let (now, next) = (participants(&self.schemes.validators(epoch)), participants(&next));
+        let peers = Set::from_iter_dedup(now.iter().chain(next.iter()).cloned());
+        (self.track)(epoch.get(), TrackedPeers::primary(peers));
+        let context = self.runtime.child("simplex").with_attribute("epoch", epoch);
+        let engine = self.engine_of(context, epoch, root);
+        let closed = |_| NodeError::Engine("the network's channels ended".to_owned());
+        let Muxes { votes, certificates, resolver } = &mut self.muxes;
+        let votes = votes.register(epoch.get()).await.map_err(closed)?;
+        let certificates = certificates.register(epoch.get()).await.map_err(closed)?;
+        let resolver = resolver.register(epoch.get()).await.map_err(closed)?;
+        let kept_votes = Kept { kept: std::mem::take(&mut self.kept_votes), inner: votes.1 };
+        let kept_certificates =
+            Kept { kept: std::mem::take(&mut self.kept_certificates), inner: certificates.1 };
+        let running =
+            engine.start((votes.0, kept_votes), (certificates.0, kept_certificates), resolver);
+        if let Some(before) = self.engine.replace(running) {
+            before.abort();
+            // It was aborted; how it ended says nothing.
+            let _ = before.await;
+        }
+        // The journal of the epoch before has to last until its last block is acknowledged; the one
+        // before that is not needed any more.
+        if let Some(old) = epoch.previous().and_then(Epoch::previous) {
+            let _ = self.runtime.remove(&self.partition(old), None).await;
+        }
+        tracing::info!(epoch = epoch.get(), validators = now.len(), "epoch");
+        Ok(())
+    }
+
+    fn engine_of(&self, context: E, epoch: Epoch, root: &OrderedBlock) -> SimplexEngine<E, A, B> {
+        simplex::Engine::new(
+            context,
+            simplex::Config {
+                scheme: (*self.schemes.of(epoch)).clone(),
+                elector: RoundRobin::<Sha256>::default(),
+                blocker: self.blocker.clone(),
+                automaton: self.adapter.clone(),
+                relay: self.adapter.clone(),
+                reporter: self.adapter.clone(),
+                strategy: Sequential,
+                partition: self.partition(epoch),
+                mailbox_size: MAILBOX,
+                epoch,
+                floor: Floor::Genesis(root.digest()),
+                replay_buffer: WRITE_BUFFER,
+                write_buffer: WRITE_BUFFER,
+                page_cache: self.cache.clone(),
+                leader_timeout: self.pace.leader_timeout,
+                certification_timeout: self.pace.leader_timeout * 2,
+                timeout_retry: self.pace.leader_timeout * 5,
+                view_retention: VIEW_RETENTION,
+                skip: SkipPolicy::Disabled,
+                fetch_timeout: NZDuration!(Duration::from_secs(2)),
+                fetch_retry_delay: Duration::from_millis(200),
+                forward: ForwardPolicy::Disabled,
+                track_historical_votes: false,
+            },
+        )
+    }
+
+    fn partition(&self, epoch: Epoch) -> String {
+        format!("{}-simplex-{epoch}", self.prefix)
+    }
+}

@@ -1,0 +1,102 @@
+//! Transactions that wait here are passed on, so that whoever leads next can propose them.
+//!
+//! A node passes on only what was sent to itself, once at once and again while it goes on waiting:
+//! messages may be lost. What a peer passes on is bounded by the channel's quota, by the size of a
+//! message, and by the peer's share of the mempool.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use commonware_cryptography::ed25519::PublicKey as EngineKey;
+use commonware_macros::select;
+use commonware_p2p::{Receiver, Recipients, Sender};
+use commonware_runtime::{Clock, IoBuf, Spawner};
+use commonware_utils::ordered::Set;
+use ledger::block::MAX_TRANSACTIONS;
+use node::Ordering;
+use primitives::codec::{self, Bounded};
+use primitives::envelope::{MAX_BODY_BYTES, MAX_PAYLOAD_BYTES, Submission};
+
+use crate::membership::public_key;
+
+/// Transactions of one message are gathered up to so many bytes; a larger one goes alone.
+const GATHERED_BYTES: usize = 512 * 1024;
+/// The largest message: one largest transaction, with its signatures.
+pub const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES + MAX_PAYLOAD_BYTES + GATHERED_BYTES;
+/// What still waits after this time is passed on again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// One message.
+type Batch = Bounded<Submission, MAX_TRANSACTIONS>;
+
+/// Starts passing on and taking in.
+pub(crate) fn start<E, S, R>(
+    runtime: &E,
+    ordering: Ordering,
+    members: Set<EngineKey>,
+    (sender, receiver): (S, R),
+) where
+    E: Spawner + Clock,
+    S: Sender<PublicKey = EngineKey>,
+    R: Receiver<PublicKey = EngineKey>,
+{
+    let outgoing = ordering.clone();
+    runtime.child("pass_on").spawn(move |runtime| pass_on(runtime, outgoing, sender));
+    // Checking signatures takes long: on a thread of its own.
+    runtime.child("take_in").dedicated().spawn(move |_| take_in(ordering, members, receiver));
+}
+
+async fn pass_on<E: Clock, S: Sender<PublicKey = EngineKey>>(
+    runtime: E,
+    ordering: Ordering,
+    mut sender: S,
+) {
+    let mut seen = ordering.mempool.changes();
+    let mut ticket = 0;
+    let mut again = runtime.current() + AGAIN;
+    loop {
+        loop {
+            let (transactions, next) = ordering.mempool.own_since(ticket, GATHERED_BYTES);
+            ticket = next;
+            if transactions.is_empty() {
+                break;
+            }
+            let batch: Vec<_> = transactions.iter().map(|t| t.submission().clone()).collect();
+            let batch = Batch::try_from(batch).expect("so many never fit into the gathered bytes");
+            sender.send(Recipients::All, IoBuf::from(codec::encode(&batch)), false);
+        }
+        select! {
+            changes = ordering.mempool.changed(seen) => seen = changes,
+            _ = runtime.sleep_until(again) => {
+                again = runtime.current() + AGAIN;
+                ticket = 0;
+            },
+        }
+    }
+}
+
+async fn take_in<R: Receiver<PublicKey = EngineKey>>(
+    ordering: Ordering,
+    members: Set<EngineKey>,
+    mut receiver: R,
+) {
+    let mut warned = BTreeSet::new();
+    while let Ok((from, message)) = receiver.recv().await {
+        if members.position(&from).is_none() {
+            continue;
+        }
+        let batch: Batch = match codec::decode(message.as_ref()) {
+            Ok(batch) => batch,
+            Err(error) => {
+                if warned.insert(from.clone()) {
+                    tracing::warn!(peer = %from, %error, "a peer passed on what is no transaction");
+                }
+                continue;
+            }
+        };
+        if let Err(error) = ordering.offer(public_key(&from), batch.into_vec()) {
+            tracing::error!(%error, "transactions of a peer could not be taken in");
+            return;
+        }
+    }
+}

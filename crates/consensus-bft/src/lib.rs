@@ -1,0 +1,31 @@
+//! Floor 5: Byzantine fault tolerant ordering among several validators.
+//!
+//! The protocol is Commonware's simplex, with marshal beside it, which orders final blocks, fetches
+//! what is missing from peers and keeps what was agreed on disk; this crate is the only one that knows
+//! Commonware. Behind the node's `Orderer` seam stands [`Bft`]; the ledger and its rules are the same
+//! as in a solo node.
+//!
+//! One simplex engine runs per epoch, one marshal for the whole chain ([`engine`]). A block is our
+//! header and transactions, with the engine's context in the header ([`block`]); validators vote on
+//! its form ([`application`]), and when it is final it is executed, made durable and only then
+//! acknowledged ([`delivery`]). Transactions that wait are passed on to the others ([`gossip`]).
+//! Certificates are turned into our own, byte for byte the same votes ([`certificate`]).
+//!
+//! Everything is generic over the runtime: the operating system's clock, disks and sockets in a node
+//! ([`orderer`]), and a deterministic one in the simulator.
+//!
+//! Where to start reading: [`engine`], then [`application`] and [`delivery`].
+
+pub mod application;
+pub mod block;
+pub mod certificate;
+pub mod delivery;
+pub mod engine;
+pub mod gossip;
+pub mod membership;
+pub mod orderer;
+
+pub use application::Application;
+pub use block::OrderedBlock;
+pub use engine::{Config, Network, run};
+pub use orderer::{Bft, Peer};

@@ -1,0 +1,183 @@
+//! Four nodes in this process, on real sockets and disks: they agree, go on without one, and take it
+//! in again.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use client::transaction_builder::Signer;
+use consensus_bft::{Bft, Peer};
+use contracts::Genesis;
+use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
+use contracts::registry::AppointRegulator;
+use ledger::store::MemoryStore;
+use ledger::{Ledger, Outcome};
+use node::{Node, SystemClock, Threads, WallClock};
+use primitives::codec::{Bounded, Text};
+use primitives::envelope::Submission;
+use primitives::header::ValidatorSet;
+use primitives::key::SigningKey;
+use primitives::units::{Sequence, Timestamp};
+
+/// A loaded machine is slow, not wrong.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn key(number: u8) -> SigningKey {
+    SigningKey::from_seed([number; 32])
+}
+
+fn genesis() -> Genesis {
+    let validators = (1..=4).map(|number| key(number).public()).collect();
+    let now = SystemClock::default().now();
+    Genesis {
+        version: 1,
+        name: Text::new("Four nodes").expect("short"),
+        demo: true,
+        clock: Clock::System,
+        privacy: Privacy::Open,
+        time: Timestamp::new(now.get() - 1_000),
+        slot_minutes: 15,
+        zone: client::genesis_file::zone_of_india(),
+        currency: Currency { code: Text::new("INR").expect("short"), minor_unit_decimals: 2 },
+        owner: Owner {
+            threshold: 1,
+            keys: Bounded::try_from(vec![key(9).public()]).expect("one key"),
+        },
+        clock_keeper: None,
+        validators: ValidatorSet::new(validators).expect("four keys"),
+        parameters: Parameters::default(),
+    }
+}
+
+/// A folder that goes away.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let name = format!("gridtally-four-nodes-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed stays for the system to clean up.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Network {
+    genesis: Genesis,
+    addresses: Vec<SocketAddr>,
+    stores: Vec<MemoryStore>,
+    directory: Folder,
+}
+
+impl Network {
+    fn new() -> Self {
+        // All at once, so that no port is given twice.
+        let listeners: Vec<_> =
+            (0..4).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+        let addresses = listeners.iter().map(|l| l.local_addr().expect("an address")).collect();
+        let stores = (0..4).map(|_| MemoryStore::new()).collect();
+        let directory = Folder::new();
+        Self { genesis: genesis(), addresses, stores, directory }
+    }
+
+    fn start(&self, index: usize) -> Node {
+        let store = Arc::new(self.stores[index].clone());
+        let ledger = Ledger::open(store, Some(self.genesis.clone())).expect("a ledger");
+        let peers = (0..4).filter(|other| *other != index).map(|other| Peer {
+            key: key(other as u8 + 1).public(),
+            address: self.addresses[other],
+        });
+        let folder = self.directory.0.join(index.to_string());
+        let bft = Bft::new(key(index as u8 + 1), self.addresses[index], peers.collect(), folder);
+        let clock = Arc::new(SystemClock::default());
+        Node::start_with(Arc::new(ledger), Box::new(bft), clock, Arc::new(Threads::new(1)))
+            .expect("a node")
+    }
+}
+
+fn appointment(owner: &mut Signer, number: u8) -> Submission {
+    let regulator = key(number);
+    let body = AppointRegulator {
+        alias: Text::new(format!("regulator-{number}")).expect("short"),
+        key: regulator.public(),
+        encryption_key: [1; 32],
+    };
+    let valid_until = Timestamp::new(SystemClock::default().now().get() + 3_600_000);
+    owner.submission(body, Vec::new(), &[&regulator], valid_until).expect("small")
+}
+
+fn submit(node: &Node, submission: Submission) -> Outcome {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let answers = node.submitter().submit(vec![submission]);
+    let answers = runtime.block_on(async { tokio::time::timeout(PATIENCE, answers).await });
+    answers.expect("an answer in time").remove(0).expect("it was ordered")
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn height(node: &Node) -> u64 {
+    node.ledger().head().header.height.get()
+}
+
+/// All have executed the height, to the same result, under a certificate that verifies.
+fn agree(nodes: &[&Node], height_: u64) {
+    for node in nodes {
+        until("everybody executes the block", || height(node) >= height_);
+    }
+    let executed = nodes[0].ledger().view().executed(height_).expect("the store reads");
+    let set = &nodes[0].ledger().rules().genesis().validators;
+    for node in nodes {
+        let view = node.ledger().view();
+        assert_eq!(view.executed(height_).expect("the store reads"), executed);
+        let sealed = view.sealed_header(height_).expect("the store reads").expect("a header");
+        if !sealed.certificate.is_absent() {
+            sealed.certificate.verify(&sealed.header, set).expect("a quorum of valid votes");
+        }
+    }
+}
+
+#[test]
+fn four_nodes_agree_go_on_without_one_and_take_it_in_again() {
+    let network = Network::new();
+    let mut nodes: Vec<_> = (0..4).map(|index| network.start(index)).collect();
+    let mut owner = Signer::new(key(9), network.genesis.ledger_id(), Sequence::new(1));
+    let first = submit(&nodes[0], appointment(&mut owner, 20));
+    assert_eq!(first.code, 0);
+    agree(&nodes.iter().collect::<Vec<_>>(), first.position.height);
+
+    let gone = nodes.pop().expect("the fourth");
+    gone.stop().expect("a graceful end");
+    let second = submit(&nodes[1], appointment(&mut owner, 21));
+    assert_eq!(second.code, 0);
+    agree(&nodes.iter().collect::<Vec<_>>(), second.position.height);
+
+    nodes.push(network.start(3));
+    agree(&nodes.iter().collect::<Vec<_>>(), second.position.height);
+    let third = submit(&nodes[3], appointment(&mut owner, 22));
+    assert_eq!(third.code, 0);
+    agree(&nodes.iter().collect::<Vec<_>>(), third.position.height);
+    // What happened can be proven once a header with a certificate commits to it.
+    for node in &nodes {
+        until("the block is proven", || {
+            node.ledger().view().proven_height().expect("the store reads") >= third.position.height
+        });
+        let proof = node.ledger().view().event_proof(third.position, 0).expect("the store reads");
+        assert!(proof.is_some(), "an event of a proven block has its proof");
+    }
+    for node in nodes {
+        node.stop().expect("a graceful end");
+    }
+}

@@ -1,0 +1,643 @@
+//! One run: validators, clients, faults, and the observer.
+
+use std::num::NonZeroU64;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use commonware_p2p::Manager as _;
+use commonware_runtime::{Clock, Handle, Runner as _, Spawner, Supervisor, deterministic};
+use consensus_bft::engine::{Config, Network, Pace};
+use consensus_bft::membership::engine_key;
+use contracts::Genesis;
+use contracts::genesis::{Clock as GenesisClock, Currency, Owner, Parameters, Privacy};
+use ledger::store::{Fault, MemoryStore};
+use ledger::{InLine, Ledger, LedgerError};
+use node::{NodeError, Ordering, WallClock, assemble};
+use primitives::codec::{Bounded, Text};
+use primitives::header::ValidatorSet;
+use primitives::units::Timestamp;
+
+use crate::checks::{self, Observer};
+use crate::clients::{Counter, Door, Market, key, owner};
+use crate::conduct::{Actor, Bug, Conduct};
+use crate::network::{Faces, Links, any, good, split};
+use crate::random::Random;
+
+type Context = deterministic::Context;
+
+/// Validators of a run: the smallest set that tolerates a fault.
+const VALIDATORS: usize = 4;
+/// The one that lies when somebody does.
+const LIAR: usize = 3;
+/// Blocks of an epoch: few, so that a run crosses several boundaries.
+const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::new(25).expect("not zero");
+/// When a run begins: 2026-01-15 in UTC.
+const BEGIN: Duration = Duration::from_secs(1_768_435_200);
+/// How long faults strike.
+const TROUBLE: Duration = Duration::from_secs(8);
+/// How long a healed network may take until everybody is answered and all stand at one height.
+const HEALING: Duration = Duration::from_secs(60);
+/// Between two looks of the observer, and two chances for a fault.
+const TICK: Duration = Duration::from_millis(100);
+/// The largest skew of a simulated clock.
+pub const MAX_SKEW_MS: u64 = 400;
+const BUYERS: u8 = 3;
+
+/// What strikes the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Faults {
+    /// Nothing.
+    None,
+    /// Validators crash and start again.
+    Crash,
+    /// Loss, delay, partitions, skewed clocks.
+    Network,
+    /// Stores fail to write or to read, and validators crash for it.
+    Storage,
+    /// One of the four lies.
+    Byzantine,
+    /// All of it.
+    All,
+}
+
+impl Faults {
+    fn crashes(self) -> bool {
+        matches!(self, Self::Crash | Self::All)
+    }
+
+    fn network(self) -> bool {
+        matches!(self, Self::Network | Self::All)
+    }
+
+    fn storage(self) -> bool {
+        matches!(self, Self::Storage | Self::All)
+    }
+
+    fn lies(self) -> bool {
+        matches!(self, Self::Byzantine | Self::All)
+    }
+}
+
+impl FromStr for Faults {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::None),
+            "crash" => Ok(Self::Crash),
+            "network" => Ok(Self::Network),
+            "storage" => Ok(Self::Storage),
+            "byzantine" => Ok(Self::Byzantine),
+            "all" => Ok(Self::All),
+            _ => Err("wanted is none, crash, network, storage, byzantine or all".to_owned()),
+        }
+    }
+}
+
+/// What came of one seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedReport {
+    /// The seed.
+    pub seed: u64,
+    /// What did not hold, the first thing first.
+    pub violations: Vec<String>,
+    /// Final blocks.
+    pub blocks: u64,
+    /// Transactions that clients were answered for.
+    pub acknowledged: u64,
+    /// Validators that crashed.
+    pub crashes: u64,
+    /// Fingerprint of everything that happened: the same seed gives the same.
+    pub audit: String,
+}
+
+/// Runs one seed.
+#[must_use]
+pub fn simulate(seed: u64, faults: Faults, bug: Option<Bug>) -> SeedReport {
+    let runner = deterministic::Runner::new(
+        deterministic::Config::new().with_seed(seed).with_start_time(UNIX_EPOCH + BEGIN),
+    );
+    let run = std::panic::AssertUnwindSafe(|| {
+        runner.start(|context| async move {
+            let auditor = context.auditor();
+            let mut report = World::start(context, seed, faults, bug).await.play().await;
+            report.audit = auditor.state();
+            report
+        })
+    });
+    std::panic::catch_unwind(run).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_default();
+        SeedReport {
+            seed,
+            violations: vec![format!("a panic: {text}")],
+            blocks: 0,
+            acknowledged: 0,
+            crashes: 0,
+            audit: String::new(),
+        }
+    })
+}
+
+/// A validator's clock: the simulated time with its own skew.
+struct SkewedClock {
+    context: Context,
+    skew_ms: Arc<AtomicI64>,
+}
+
+impl WallClock for SkewedClock {
+    fn now(&self) -> Timestamp {
+        let skewed =
+            milliseconds(self.context.current()).saturating_add_signed(self.skew_ms.load(Relaxed));
+        Timestamp::new(skewed)
+    }
+}
+
+fn milliseconds(time: SystemTime) -> u64 {
+    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How a liar lies in this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lying {
+    /// Proposes what is invalid, forged or replayed, and votes for everything.
+    Proposals,
+    /// Runs twice with one key, and each half of the network sees another one: two proposals for
+    /// one view, two votes.
+    Twins,
+    /// Shows its blocks and votes to one other validator alone.
+    Withholds,
+}
+
+/// What became of a validator's task.
+type Ending = Arc<Mutex<Option<Result<(), NodeError>>>>;
+
+struct Validator {
+    store: MemoryStore,
+    skew_ms: Arc<AtomicI64>,
+    running: Vec<Running>,
+    /// When it starts again.
+    down_until: Option<SystemTime>,
+    starts: u64,
+}
+
+struct Running {
+    task: Handle<()>,
+    ordering: Ordering,
+    ending: Ending,
+}
+
+struct World {
+    context: Context,
+    seed: u64,
+    faults: Faults,
+    bug: Option<Bug>,
+    lying: Option<Lying>,
+    random: Random,
+    genesis: Genesis,
+    links: Links,
+    validators: Vec<Validator>,
+    counter: Arc<Counter>,
+    observer: Observer,
+    violations: Vec<String>,
+    crashes: u64,
+}
+
+impl World {
+    async fn start(context: Context, seed: u64, faults: Faults, bug: Option<Bug>) -> Self {
+        let mut random = Random::new(seed, "faults");
+        let genesis = genesis();
+        let keys = genesis.validators.iter().filter_map(engine_key).collect();
+        let links = Links::start(&context, keys).await;
+        let choices = [Lying::Proposals, Lying::Twins, Lying::Withholds];
+        let lying = match bug {
+            // The bug shows only when somebody lies.
+            Some(Bug::VotesBlindly) => Some(Lying::Proposals),
+            _ => faults.lies().then(|| choices[random.below(choices.len())]),
+        };
+        let validators = (0..VALIDATORS).map(|index| Validator {
+            store: MemoryStore::seeded(seed ^ index as u64, ledger::store::FaultRates::default()),
+            skew_ms: Arc::default(),
+            running: Vec::new(),
+            down_until: None,
+            starts: 0,
+        });
+        let counter = Arc::new(Counter::default());
+        *counter.open.lock().expect(UNPOISONED) = vec![None; VALIDATORS];
+        let mut world = Self {
+            context,
+            seed,
+            faults,
+            bug,
+            lying,
+            random,
+            genesis,
+            links,
+            validators: validators.collect(),
+            counter,
+            observer: Observer::new(VALIDATORS, lying.is_some()),
+            violations: Vec::new(),
+            crashes: 0,
+        };
+        for validator in 0..VALIDATORS {
+            world.boot(validator).await;
+        }
+        world
+    }
+
+    fn is_liar(&self, validator: usize) -> bool {
+        self.lying.is_some() && validator == LIAR
+    }
+
+    fn conduct(&self, validator: usize) -> Conduct {
+        match (self.lying, self.bug) {
+            (Some(Lying::Proposals), _) if validator == LIAR => Conduct::Liar {
+                random: Arc::new(Mutex::new(Random::new(self.seed, "lies"))),
+                sent: self.counter.sent.clone(),
+            },
+            (_, Some(bug)) => Conduct::Buggy(bug),
+            _ => Conduct::Honest,
+        }
+    }
+
+    /// Starts a validator on what its store holds.
+    async fn boot(&mut self, validator: usize) {
+        let channels = self.links.channels(validator).await;
+        self.validators[validator].starts += 1;
+        let opened = self.open(validator);
+        let ledger = match opened {
+            Ok(ledger) => ledger,
+            // A planted failure struck the start.
+            Err(LedgerError::Store(_)) => return self.crash(validator, TICK).await,
+            Err(error) => {
+                let what = format!("validator {validator} cannot open its ledger: {error}");
+                self.violations.push(what);
+                return;
+            }
+        };
+        let told = self.counter.acknowledged.lock().expect(UNPOISONED).clone();
+        match checks::acknowledged(&ledger.view(), &told, Some(validator)) {
+            Ok(Ok(())) => {}
+            Ok(Err(lost)) if !self.is_liar(validator) => {
+                self.violations.push(format!("after a crash: {lost}"));
+            }
+            Ok(Err(_)) => {}
+            Err(LedgerError::Store(_)) => return self.crash(validator, TICK).await,
+            Err(error) => self.violations.push(error.to_string()),
+        }
+        let prefix = match self.bug {
+            Some(Bug::LosesJournal) => {
+                format!("v{validator}-{}", self.validators[validator].starts)
+            }
+            _ => format!("v{validator}"),
+        };
+        let lying = self.lying.filter(|_| validator == LIAR);
+        let faces = match lying {
+            Some(Lying::Twins) => self.faces(),
+            Some(Lying::Withholds) => {
+                let confidant = self.random.below(LIAR);
+                Faces { first: vec![self.links.keys[confidant].clone()], second: Vec::new() }
+            }
+            _ => Faces { first: self.links.keys.clone(), second: Vec::new() },
+        };
+        let (first, second) = split(&self.context, channels, &faces);
+        if lying == Some(Lying::Twins) {
+            let twin = Ledger::open(Arc::new(MemoryStore::new()), Some(self.genesis.clone()));
+            let twin = Arc::new(twin.expect("a new store holds a new ledger"));
+            self.spawn(validator, &format!("{prefix}-twin"), twin, second);
+        }
+        self.spawn(validator, &prefix, ledger, first);
+    }
+
+    /// Each honest validator sees one of the twins, or both.
+    fn faces(&mut self) -> Faces {
+        let mut faces = Faces { first: Vec::new(), second: Vec::new() };
+        for honest in &self.links.keys[..LIAR] {
+            match self.random.below(3) {
+                0 => faces.first.push(honest.clone()),
+                1 => faces.second.push(honest.clone()),
+                _ => {
+                    faces.first.push(honest.clone());
+                    faces.second.push(honest.clone());
+                }
+            }
+        }
+        faces
+    }
+
+    fn open(&self, validator: usize) -> Result<Arc<Ledger>, LedgerError> {
+        let store = Arc::new(self.validators[validator].store.clone());
+        Ok(Arc::new(Ledger::open(store, Some(self.genesis.clone()))?))
+    }
+
+    fn spawn<S>(
+        &mut self,
+        validator: usize,
+        prefix: &str,
+        ledger: Arc<Ledger>,
+        channels: crate::network::FaceChannels<S>,
+    ) where
+        S: commonware_p2p::Sender<PublicKey = commonware_cryptography::ed25519::PublicKey>,
+    {
+        let state = &self.validators[validator];
+        let clock = SkewedClock {
+            context: self.context.child("clock"),
+            skew_ms: Arc::clone(&state.skew_ms),
+        };
+        let verifier = InLine { entropy: [7; 32] };
+        let (ordering, doors) = assemble(ledger, Arc::new(clock), Arc::new(verifier));
+        let config = Config {
+            key: key(validator as u8 + 1),
+            prefix: prefix.to_owned(),
+            epoch_blocks: EPOCH_BLOCKS,
+            pace: Pace::default(),
+        };
+        let mut manager = self.links.oracle.manager();
+        let network = Network {
+            blocker: self.links.oracle.control(self.links.keys[validator].clone()),
+            peers: self.links.oracle.manager(),
+            track: move |epoch, peers| {
+                let _ = manager.track(epoch, peers);
+            },
+            channels,
+        };
+        let conduct = self.conduct(validator);
+        let ending = Ending::default();
+        let report = Arc::clone(&ending);
+        let works = ordering.clone();
+        let task = self.context.child("validator").spawn(move |context| async move {
+            let wrap = |inner| Actor { inner, conduct };
+            let result = consensus_bft::run(context, works, config, network, wrap).await;
+            *report.lock().expect(UNPOISONED) = Some(result);
+        });
+        if !self.is_liar(validator) {
+            let door = Door { doors, start: state.starts };
+            self.counter.open.lock().expect(UNPOISONED)[validator] = Some(door);
+        }
+        self.validators[validator].running.push(Running { task, ordering, ending });
+    }
+
+    /// Ends a validator at once, as a power loss would.
+    async fn crash(&mut self, validator: usize, down: Duration) {
+        self.counter.open.lock().expect(UNPOISONED)[validator] = None;
+        for running in std::mem::take(&mut self.validators[validator].running) {
+            running.task.abort();
+            // It was aborted; how it ended says nothing.
+            let _ = running.task.await;
+            running.ordering.mempool.abandon();
+        }
+        let state = &mut self.validators[validator];
+        state.store = state.store.crash();
+        state.down_until = Some(self.context.current() + down);
+        self.crashes += 1;
+    }
+
+    /// Runs until the time, or until the network is quiet above a height once the trouble is over.
+    async fn run_until(&mut self, until: SystemTime, quiet_above: Option<u64>) {
+        let mut partition_until = None;
+        while self.context.current() < until && self.violations.is_empty() {
+            self.context.sleep(TICK).await;
+            self.restart_those_who_may().await;
+            if quiet_above.is_none() {
+                self.strike(&mut partition_until).await;
+            }
+            self.look().await;
+            if quiet_above.is_some_and(|height| self.is_quiet_above(height)) {
+                return;
+            }
+        }
+    }
+
+    async fn restart_those_who_may(&mut self) {
+        for validator in 0..VALIDATORS {
+            let now = self.context.current();
+            if self.validators[validator].down_until.is_some_and(|until| until <= now) {
+                self.validators[validator].down_until = None;
+                self.boot(validator).await;
+            }
+        }
+    }
+
+    /// Perhaps something bad.
+    async fn strike(&mut self, partition_until: &mut Option<SystemTime>) {
+        let now = self.context.current();
+        if self.faults.crashes() && self.random.percent(4) {
+            // Sometimes all of them at once.
+            let all = self.random.percent(15);
+            let one = self.random.below(VALIDATORS);
+            for validator in 0..VALIDATORS {
+                let is_up = self.validators[validator].down_until.is_none();
+                if is_up && (all || validator == one) {
+                    let down = Duration::from_millis(self.random.between(50, 3_000));
+                    self.crash(validator, down).await;
+                }
+            }
+        }
+        if self.faults.storage() && self.random.percent(5) {
+            let validator = self.random.below(VALIDATORS);
+            let faults = [Fault::FailedWrite, Fault::FullDisk, Fault::FailedRead];
+            let fault = faults[self.random.below(faults.len())];
+            self.validators[validator].store.plant(fault);
+        }
+        if !self.faults.network() {
+            return;
+        }
+        if partition_until.is_some_and(|until| until <= now) {
+            *partition_until = None;
+            self.links.connect(&mut |_, _| Some(good())).await;
+        }
+        if self.random.percent(4) && partition_until.is_none() {
+            *partition_until = Some(now + Duration::from_millis(self.random.between(500, 4_000)));
+            let sides: Vec<u64> = (0..VALIDATORS).map(|_| self.random.between(0, 1)).collect();
+            self.links.connect(&mut |from, to| (sides[from] == sides[to]).then(good)).await;
+        } else if self.random.percent(4) && partition_until.is_none() {
+            let random = &mut self.random;
+            self.links.connect(&mut |_, _| Some(any(random))).await;
+        }
+        if self.random.percent(5) {
+            let validator = self.random.below(VALIDATORS);
+            let skew = self.random.between(0, 2 * MAX_SKEW_MS) as i64 - MAX_SKEW_MS as i64;
+            self.validators[validator].skew_ms.store(skew, Relaxed);
+        }
+    }
+
+    /// Looks at every honest validator: did it end, what has it executed?
+    async fn look(&mut self) {
+        let now_ms = milliseconds(self.context.current());
+        for validator in 0..VALIDATORS {
+            if self.is_liar(validator) {
+                continue;
+            }
+            let Some(running) = self.validators[validator].running.first() else { continue };
+            let ending = running.ending.lock().expect(UNPOISONED).take();
+            let view = running.ordering.ledger.view();
+            match ending {
+                None => match self.observer.look(validator, &view, now_ms) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(violation)) => self.violations.push(violation),
+                    // A planted read failure may strike the observer.
+                    Err(LedgerError::Store(_)) => {}
+                    Err(error) => self.violations.push(error.to_string()),
+                },
+                Some(Err(NodeError::Ledger(LedgerError::Store(_)))) => {
+                    let down = Duration::from_millis(self.random.between(50, 1_500));
+                    self.crash(validator, down).await;
+                }
+                Some(Err(error)) => {
+                    self.violations.push(format!("validator {validator} stopped: {error}"));
+                }
+                Some(Ok(())) => {
+                    self.violations.push(format!("validator {validator} ended by itself"));
+                }
+            }
+        }
+        let told = std::mem::take(&mut *self.counter.violations.lock().expect(UNPOISONED));
+        self.violations.extend(told);
+    }
+
+    /// Everybody was answered, and all honest validators stand at one height above `height` that
+    /// commits to everything.
+    fn is_quiet_above(&self, height: u64) -> bool {
+        if self.counter.busy.load(Relaxed) > 0 || self.observer.height() <= height {
+            return false;
+        }
+        let honest = (0..VALIDATORS).filter(|validator| !self.is_liar(*validator));
+        let heads: Vec<_> = honest
+            .filter_map(|validator| {
+                let running = self.validators[validator].running.first()?;
+                Some(running.ordering.ledger.head())
+            })
+            .collect();
+        let expected = VALIDATORS - usize::from(self.lying.is_some());
+        heads.len() == expected
+            && heads.iter().all(|head| {
+                head.header.height == heads[0].header.height
+                    && head.header.executed.height.get() >= head.last_non_empty
+            })
+    }
+
+    async fn play(mut self) -> SeedReport {
+        let now = Timestamp::new(milliseconds(self.context.current()));
+        let mut random = Random::new(self.seed, "founding");
+        let ledger_id = self.genesis.ledger_id();
+        let counter = Arc::clone(&self.counter);
+        let market = {
+            let context = self.context.child("founding");
+            let founding = context.child("task").spawn(move |context| async move {
+                Market::found(&context, &counter, &mut random, ledger_id, now, BUYERS).await
+            });
+            let deadline = self.context.current() + HEALING;
+            let mut founding = founding;
+            loop {
+                let step = self.context.current() + TICK;
+                commonware_macros::select! {
+                    market = &mut founding => break market.ok(),
+                    _ = self.context.sleep_until(step) => {},
+                }
+                self.look().await;
+                if self.context.current() > deadline || !self.violations.is_empty() {
+                    break None;
+                }
+            }
+        };
+        match market {
+            Some(market) => self.trouble(market).await,
+            None if self.violations.is_empty() => {
+                self.violations.push("no progress in a network without faults".to_owned());
+            }
+            None => {}
+        }
+        let acknowledged = self.counter.acknowledged.lock().expect(UNPOISONED).len() as u64;
+        SeedReport {
+            seed: self.seed,
+            violations: self.violations,
+            blocks: self.observer.height(),
+            acknowledged,
+            crashes: self.crashes,
+            audit: String::new(),
+        }
+    }
+
+    async fn trouble(&mut self, market: Market) {
+        for buyer in 0..usize::from(BUYERS) {
+            let (market, counter) = (market.clone(), Arc::clone(&self.counter));
+            let random = Random::new(self.seed, &format!("buyer {buyer}"));
+            self.context
+                .child("buyer")
+                .spawn(move |context| market.trade(context, counter, random, buyer));
+        }
+        self.run_until(self.context.current() + TROUBLE, None).await;
+        self.counter.is_over.store(true, Relaxed);
+        self.links.connect(&mut |_, _| Some(good())).await;
+        for validator in &self.validators {
+            validator.skew_ms.store(0, Relaxed);
+        }
+        let before = self.observer.height();
+        self.run_until(self.context.current() + HEALING, Some(before)).await;
+        if !self.violations.is_empty() {
+            return;
+        }
+        if !self.is_quiet_above(before) {
+            let heights: Vec<_> = self
+                .validators
+                .iter()
+                .map(|validator| {
+                    let running = validator.running.first();
+                    running.map(|running| running.ordering.ledger.head().header.height.get())
+                })
+                .collect();
+            let busy = self.counter.busy.load(Relaxed);
+            let blocked = self.links.blocked().await;
+            let (before, lying) = (before, self.lying);
+            self.violations.push(format!(
+                "no progress after healing from height {before}: heights {heights:?}, {busy} clients \
+                 without an answer, blocked {blocked:?}, liar {lying:?}"
+            ));
+            return;
+        }
+        let told = self.counter.acknowledged.lock().expect(UNPOISONED).clone();
+        for validator in 0..VALIDATORS {
+            if self.is_liar(validator) {
+                continue;
+            }
+            let Some(running) = self.validators[validator].running.first() else { continue };
+            match checks::acknowledged(&running.ordering.ledger.view(), &told, None) {
+                Ok(Ok(())) | Err(LedgerError::Store(_)) => {}
+                Ok(Err(lost)) => self.violations.push(lost),
+                Err(error) => self.violations.push(error.to_string()),
+            }
+        }
+    }
+}
+
+const UNPOISONED: &str = "nothing panics while it holds what the world shares";
+
+/// A ledger of four validators on the system's clock.
+fn genesis() -> Genesis {
+    let validators = (0..VALIDATORS as u8).map(|index| key(index + 1).public()).collect();
+    let begin = u64::try_from(BEGIN.as_millis()).expect("a date of this century");
+    Genesis {
+        version: 1,
+        name: Text::new("Simulated network").expect("short"),
+        demo: true,
+        clock: GenesisClock::System,
+        privacy: Privacy::Open,
+        time: Timestamp::new(begin - 1_000),
+        slot_minutes: 15,
+        zone: client::genesis_file::zone_of_india(),
+        currency: Currency { code: Text::new("INR").expect("short"), minor_unit_decimals: 2 },
+        owner: Owner {
+            threshold: 1,
+            keys: Bounded::try_from(vec![owner().public()]).expect("one key"),
+        },
+        clock_keeper: None,
+        validators: ValidatorSet::new(validators).expect("four keys"),
+        parameters: Parameters::default(),
+    }
+}
