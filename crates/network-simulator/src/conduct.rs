@@ -33,12 +33,8 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::VotesBlindly,
-        Self::ForgetsProposals,
-        Self::AnswersEarly,
-        Self::LosesJournal,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::VotesBlindly, Self::ForgetsProposals, Self::AnswersEarly, Self::LosesJournal];
 }
 
 /// A validator's application with its conduct around it.
