@@ -2,7 +2,7 @@
 //!
 //! `genesis.json` the first agreement · `node.key` the validator's key · `owner.key` the owner's,
 //! when this directory founded the ledger · `gridtally.toml` the configuration, when there is one ·
-//! `ledger/` the store.
+//! `ledger/` the store · `consensus/` the journal and the archives of a validator among several.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,6 +73,12 @@ impl Directory {
     #[must_use]
     pub fn config_file(&self) -> PathBuf {
         self.0.join("gridtally.toml")
+    }
+
+    /// What the engine keeps that orders among several validators.
+    #[must_use]
+    pub fn consensus(&self) -> PathBuf {
+        self.0.join("consensus")
     }
 
     /// Proof files of the demo.

@@ -10,6 +10,8 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::{Context, anyhow};
 use api::{Metrics, ReadModel, Sources};
+use consensus_bft::Bft;
+use ledger::Ledger;
 use ledger::store::Store;
 use node::{Node, NodeConfig, SystemClock, Threads};
 use primitives::key::SigningKey;
@@ -39,6 +41,8 @@ pub struct Serve {
     pub open_reads: bool,
     /// Where the read model lies; without it there are no searches.
     pub read_model: Option<PathBuf>,
+    /// Orders together with the other validators, when there are any.
+    pub bft: Option<Bft>,
 }
 
 /// A node and its API while they run.
@@ -75,13 +79,20 @@ impl Serve {
         let clock = SystemClock { offset_ms: self.clock_offset_ms };
         let clock = WatchedClock { clock, metrics: Arc::clone(&metrics) };
         let store = TimedStore { store: self.store, metrics: Arc::clone(&metrics) };
-        let node = Arc::new(Node::start(NodeConfig {
+        let config = NodeConfig {
             store: Arc::new(store),
             genesis: Some(self.genesis),
             key: self.key,
             clock: Arc::new(clock),
             verifier: Arc::new(Threads::per_core()),
-        })?);
+        };
+        let node = Arc::new(match self.bft {
+            None => Node::start(config)?,
+            Some(bft) => {
+                let ledger = Arc::new(Ledger::open(config.store, config.genesis)?);
+                Node::start_with(ledger, Box::new(bft), config.clock, config.verifier)?
+            }
+        });
         let _ = node_slot.set(Arc::downgrade(&node));
         let mut hosts: Vec<String> =
             ["localhost", "127.0.0.1"].map(|host| format!("{host}:{}", address.port())).into();
@@ -126,7 +137,8 @@ fn only(mut node: Arc<Node>) -> Node {
     }
 }
 
-fn listen_error(listen: SocketAddr, error: std::io::Error) -> Ended {
+/// What to say when an address cannot be listened on.
+pub fn listen_error(listen: SocketAddr, error: std::io::Error) -> Ended {
     let exit = match error.kind() {
         std::io::ErrorKind::AddrInUse => Exit::Taken,
         _ => Exit::Failure,

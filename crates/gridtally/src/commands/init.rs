@@ -70,6 +70,10 @@ pub struct Founding {
     /// How many of the council's keys must sign.
     #[arg(long, value_name = "M", default_value_t = 1)]
     pub owner_threshold: u8,
+    /// The key of a further validator beside this node's, `ed25519:…`; repeat it for each. With four
+    /// validators in all, one of them may fail.
+    #[arg(long, value_name = "KEY")]
+    pub validator: Vec<PublicKey>,
 }
 
 /// What drives time.
@@ -93,6 +97,8 @@ impl Founding {
         let year = 1970 + i16::try_from(time.get() / 31_556_952_000).unwrap_or(8_000);
         let zone = client::genesis_file::zone_from_iana(&self.zone, year, year + 50)
             .end_with(Exit::Usage)?;
+        let mut validators = vec![validator];
+        validators.extend(&self.validator);
         let genesis = Genesis {
             version: 1,
             name: Text::new(self.name.clone()).context("--name").end_with(Exit::Usage)?,
@@ -116,7 +122,9 @@ impl Founding {
                 keys: Bounded::try_from(owners).context("--owner").end_with(Exit::Usage)?,
             },
             clock_keeper,
-            validators: ValidatorSet::new(vec![validator]).map_err(anyhow::Error::from)?,
+            validators: ValidatorSet::new(validators)
+                .context("--validator")
+                .end_with(Exit::Usage)?,
             parameters: Parameters::default(),
         };
         Rules::new(genesis.clone()).end_with(Exit::Usage)?;

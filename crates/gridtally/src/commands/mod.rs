@@ -19,6 +19,7 @@ pub mod reference;
 pub mod replay;
 pub mod show;
 pub mod simulate;
+pub mod simulate_network;
 pub mod submit;
 pub mod tariff;
 pub mod verify;

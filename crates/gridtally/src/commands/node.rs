@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use consensus_bft::{Bft, Peer};
+use contracts::Genesis;
+use primitives::key::SigningKey;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -14,7 +17,7 @@ use crate::cli::Global;
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
 use crate::output;
-use crate::serve::Serve;
+use crate::serve::{Serve, listen_error};
 
 /// Where a node listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:7410";
@@ -39,6 +42,9 @@ pub struct NodeCommand {
     /// bound to it. Repeat it for several.
     #[arg(long, value_name = "HOST", env = "GRIDTALLY_HOSTS", value_delimiter = ',')]
     host: Vec<String>,
+    /// How this validator meets the others.
+    #[command(flatten)]
+    network: NetworkArgs,
     /// How the validator's key is unlocked.
     #[command(flatten)]
     passphrase: Passphrase,
@@ -55,6 +61,78 @@ struct Config {
     behind_proxy: Option<bool>,
     #[serde(default)]
     hosts: Vec<String>,
+    #[serde(default)]
+    network: NetworkConfig,
+}
+
+/// How a validator meets the others.
+#[derive(Debug, Args)]
+struct NetworkArgs {
+    /// Where this validator listens for the others; needed when the ledger has several.
+    #[arg(long, value_name = "ADDRESS", env = "GRIDTALLY_PEER_LISTEN")]
+    peer_listen: Option<SocketAddr>,
+    /// Another validator, as `ed25519:HEX@ADDRESS:PORT`. Repeat it for each.
+    #[arg(long, value_name = "PEER", env = "GRIDTALLY_PEERS", value_delimiter = ',')]
+    peer: Vec<Peer>,
+}
+
+/// The table `[network]` of DIR/gridtally.toml.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NetworkConfig {
+    listen: Option<SocketAddr>,
+    #[serde(default)]
+    peers: Vec<String>,
+}
+
+impl NetworkArgs {
+    /// The orderer of a ledger with several validators; none for a solo ledger.
+    fn orderer(
+        self,
+        config: NetworkConfig,
+        genesis: &Genesis,
+        key: &SigningKey,
+        directory: &Directory,
+    ) -> Result<Option<Bft>, Ended> {
+        let validators = &genesis.validators;
+        if validators.len() == 1 {
+            return Ok(None);
+        }
+        if !validators.contains(&key.public()) {
+            return Err(anyhow!(
+                "the key in {} is not one of the ledger's {} validators",
+                directory.node_key_file().display(),
+                validators.len()
+            ))
+            .end_with(Exit::Usage);
+        }
+        let listen = self.peer_listen.or(config.listen).ok_or_else(|| {
+            anyhow!(
+                "this ledger has {} validators: say with --peer-listen where this one listens for \
+                 the others",
+                validators.len()
+            )
+        });
+        let listen = listen.end_with(Exit::Usage)?;
+        let from_file = config
+            .peers
+            .iter()
+            .map(|peer| peer.parse().map_err(|error| anyhow!("{peer}: {error}")));
+        let from_file = from_file.collect::<Result<Vec<Peer>, _>>().end_with(Exit::Usage)?;
+        let peers = if self.peer.is_empty() { from_file } else { self.peer };
+        for validator in validators.iter().filter(|validator| **validator != key.public()) {
+            if !peers.iter().any(|peer| peer.key == *validator) {
+                return Err(anyhow!(
+                    "where does the validator {validator} listen? Say it with --peer \
+                     {validator}@ADDRESS:PORT"
+                ))
+                .end_with(Exit::Usage);
+            }
+        }
+        // The engine listens on a thread of its own; whether the port is free is found out here.
+        std::net::TcpListener::bind(listen).map_err(|error| listen_error(listen, error))?;
+        Ok(Some(Bft::new(key.clone(), listen, peers, directory.consensus())))
+    }
 }
 
 impl Config {
@@ -90,6 +168,7 @@ impl NodeCommand {
         let is_demo = genesis.demo;
         let ledger_id = genesis.ledger_id();
         let key = read_key(&directory.node_key_file(), &self.passphrase)?;
+        let bft = self.network.orderer(config.network, &genesis, &key, &directory)?;
         let running = Serve {
             store: directory.open_store()?,
             genesis,
@@ -99,6 +178,7 @@ impl NodeCommand {
             hosts,
             open_reads: is_demo,
             read_model: Some(super::read_model::file(&directory)),
+            bft,
         }
         .start()?;
         running.stop_gracefully_from_now_on();
@@ -134,6 +214,7 @@ fn directory(dir: &Path) -> Result<Directory, Ended> {
         begin: None,
         owner: Vec::new(),
         owner_threshold: 1,
+        validator: Vec::new(),
     };
     let directory = found(dir, &founding, &Protect::plain())?;
     eprintln!(

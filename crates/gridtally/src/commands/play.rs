@@ -69,6 +69,7 @@ impl Play {
             hosts: Vec::new(),
             open_reads: true,
             read_model: Some(super::read_model::file(&directory)),
+            bft: None,
         }
         .start()?;
         // Written when the port is ours: whoever finds a genesis finds its ledger.

@@ -6,10 +6,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::demo::Day;
 use super::play::{self, Play};
+use super::simulate_network::SimulateNetwork;
 use crate::cli::Global;
 use crate::exit::{Ended, Exit};
 use crate::output;
@@ -19,7 +20,11 @@ use crate::output;
 /// The published system's simulation: 96 slots of 15 seconds each, 24 minutes for a day. The API
 /// answers meanwhile, so the day can be watched in the browser.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Simulate {
+    /// Something else than a day.
+    #[command(subcommand)]
+    other: Option<Other>,
     /// What is played.
     #[command(flatten)]
     day: Day,
@@ -32,6 +37,12 @@ pub struct Simulate {
     /// Where the API listens; a free port unless told otherwise.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+}
+
+/// What else can be simulated.
+#[derive(Debug, Subcommand)]
+enum Other {
+    Network(SimulateNetwork),
 }
 
 /// How long a slot takes.
@@ -61,6 +72,9 @@ impl FromStr for Speed {
 
 impl Simulate {
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
+        if let Some(Other::Network(network)) = self.other {
+            return network.run(global);
+        }
         let temporary = tempfile::Builder::new()
             .prefix("gridtally-simulate-")
             .tempdir()
