@@ -1,9 +1,7 @@
 //! A block: header, transactions, and the payloads that travel beside them.
 
-use std::collections::BTreeSet;
-
 use borsh::{BorshDeserialize, BorshSerialize};
-use contracts::Rules;
+use contracts::{Malformed, Rules};
 use primitives::codec::Bounded;
 use primitives::envelope::{Submission, transactions_root};
 use primitives::hash::Hash;
@@ -79,10 +77,22 @@ impl CheckedBlock {
         rules: &Rules,
         verifier: &dyn Verifier,
     ) -> Result<Self, LedgerError> {
-        let header = block.header;
+        // The cheap check first: whoever sends a block that follows nothing costs no more than it.
+        check_link(&block.header, parent, parent_hash, rules)
+            .map_err(|reason| LedgerError::Block { height: block.header.height, reason })?;
+        let answers = CheckedTransaction::check_many(block.submissions.into_vec(), rules, verifier);
+        Self::of_answers(block.header, answers, (parent, parent_hash), rules)
+    }
+
+    /// The same when the transactions were checked before, together with those of other blocks.
+    pub(crate) fn of_answers(
+        header: Header,
+        answers: Vec<Result<CheckedTransaction, Malformed>>,
+        (parent, parent_hash): (&Header, Hash),
+        rules: &Rules,
+    ) -> Result<Self, LedgerError> {
         let refuse = |reason: String| LedgerError::Block { height: header.height, reason };
         check_link(&header, parent, parent_hash, rules).map_err(&refuse)?;
-        let answers = CheckedTransaction::check_many(block.submissions.into_vec(), rules, verifier);
         let mut transactions = Vec::with_capacity(answers.len());
         for (index, answer) in answers.into_iter().enumerate() {
             let at = |malformed| refuse(format!("transaction {index}: {malformed}"));
@@ -175,5 +185,7 @@ pub fn check_certificate(
 }
 
 fn distinct(ids: &[TransactionId]) -> bool {
-    ids.iter().collect::<BTreeSet<_>>().len() == ids.len()
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).all(|pair| pair[0] != pair[1])
 }

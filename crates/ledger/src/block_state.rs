@@ -8,60 +8,55 @@ use primitives::envelope::SignedTransaction;
 use primitives::hash::{Hash, Hasher};
 
 use crate::check::CheckedTransaction;
+use crate::chunk::Record;
 use crate::error::LedgerError;
-use crate::layout;
-use crate::state_cache::StateCache;
-use crate::store::{Keyspace, Scan, Snapshot};
+use crate::history::History;
+use crate::state_cache::CacheOfBlock;
+use crate::store::{Keyspace, Scan};
 
 /// A read-only or writable view of the state.
 ///
 /// A failed read of the store cannot be told to a rule; it is remembered here and refuses the whole
-/// block afterwards ([`BlockState::into_writes`]), so that absent and failed never look alike.
+/// block afterwards ([`BlockState::take_failure`]), so that absent and failed never look alike.
 pub struct BlockState<'a> {
-    snapshot: &'a dyn Snapshot,
+    history: History<'a>,
     /// The block being executed: history that is not in the store yet.
     height: u64,
     transactions: &'a [CheckedTransaction],
     writes: Writes,
-    /// The newest state in memory, and the height that it must be of.
-    cache: Option<(&'a StateCache, u64)>,
+    /// The newest state in memory, the writes so far included as long as it has room.
+    cache: Option<CacheOfBlock<'a>>,
     failure: RefCell<Option<LedgerError>>,
 }
 
 impl<'a> BlockState<'a> {
     /// The state under a block that is being executed.
     #[must_use]
-    pub fn new(
-        snapshot: &'a dyn Snapshot,
-        height: u64,
-        transactions: &'a [CheckedTransaction],
-    ) -> Self {
+    pub fn new(history: History<'a>, height: u64, transactions: &'a [CheckedTransaction]) -> Self {
         let failure = RefCell::new(None);
-        Self { snapshot, height, transactions, writes: Writes::new(), cache: None, failure }
+        Self { history, height, transactions, writes: Writes::new(), cache: None, failure }
     }
 
-    /// The same with the newest state in memory, which must be that of `parent`.
+    /// The same with the newest state in memory.
     #[must_use]
-    pub(crate) fn cached(mut self, cache: &'a StateCache, parent: u64) -> Self {
-        self.cache = Some((cache, parent));
+    pub(crate) fn cached(mut self, cache: CacheOfBlock<'a>) -> Self {
+        self.cache = Some(cache);
         self
     }
 
     /// The state of a snapshot, for queries.
     #[must_use]
-    pub fn at_rest(snapshot: &'a dyn Snapshot) -> Self {
-        Self::new(snapshot, u64::MAX, &[])
+    pub fn at_rest(history: History<'a>) -> Self {
+        Self::new(history, u64::MAX, &[])
     }
 
-    /// The writes, or the first failure of the store.
+    /// The writes and the cache, or the first failure of the store.
     ///
     /// # Errors
     /// The first read that failed.
-    pub fn into_writes(self) -> Result<Writes, LedgerError> {
-        match self.failure.into_inner() {
-            Some(failure) => Err(failure),
-            None => Ok(self.writes),
-        }
+    pub(crate) fn into_parts(self) -> Result<(Writes, Option<CacheOfBlock<'a>>), LedgerError> {
+        self.take_failure()?;
+        Ok((self.writes, self.cache))
     }
 
     /// The first read that failed, once.
@@ -79,39 +74,31 @@ impl<'a> BlockState<'a> {
     }
 
     fn read_state(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let Some((cache, parent)) = self.cache else { return self.read(Keyspace::State, key) };
-        if let Some(known) = cache.get(parent, key) {
-            return known;
+        let value = self.found(self.history.snapshot.get(Keyspace::State, key))?;
+        if let Some(cache) = &self.cache {
+            cache.remember(key, value.as_deref());
         }
-        match self.snapshot.get(Keyspace::State, key) {
-            Ok(value) => {
-                cache.remember(parent, key, value.clone());
-                value
-            }
-            Err(error) => {
-                self.remember(error.into());
-                None
-            }
-        }
+        value
     }
 
-    fn read(&self, space: Keyspace, key: &[u8]) -> Option<Vec<u8>> {
-        match self.snapshot.get(space, key) {
-            Ok(value) => value,
-            Err(error) => {
-                self.remember(error.into());
-                None
-            }
-        }
+    fn record(&self, position: Position) -> Option<Record> {
+        self.found(self.history.record(position)).flatten()
     }
 
-    fn remember(&self, error: LedgerError) {
-        self.failure.borrow_mut().get_or_insert(error);
+    /// What was read; a failure is remembered.
+    fn found<T>(&self, read: Result<T, impl Into<LedgerError>>) -> Option<T> {
+        read.map_err(|error| {
+            self.failure.borrow_mut().get_or_insert(error.into());
+        })
+        .ok()
     }
 }
 
 impl State for BlockState<'_> {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        if let Some(known) = self.cache.as_ref().and_then(|cache| cache.get(key)) {
+            return known;
+        }
         match self.writes.get(key) {
             Some(value) => value.clone(),
             None => self.read_state(key),
@@ -119,10 +106,16 @@ impl State for BlockState<'_> {
     }
 
     fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        if let Some(cache) = &self.cache {
+            cache.remember(&key, Some(&value));
+        }
         self.writes.insert(key, Some(value));
     }
 
     fn delete(&mut self, key: &[u8]) {
+        if let Some(cache) = &self.cache {
+            cache.remember(key, None);
+        }
         self.writes.insert(key.to_vec(), None);
     }
 
@@ -133,32 +126,23 @@ impl State for BlockState<'_> {
                 Some(after) => scan.behind(after),
                 None => scan,
             };
-            self.snapshot.range(Keyspace::State, &scan).unwrap_or_else(|error| {
-                self.remember(error.into());
-                Vec::new()
-            })
+            self.found(self.history.snapshot.range(Keyspace::State, &scan)).unwrap_or_default()
         })
     }
 
     fn payload(&self, position: Position) -> Option<Vec<u8>> {
-        match self.in_block(position) {
-            Some(checked) => Some(checked.submission().payload.to_vec()),
-            None => self.read(Keyspace::Payloads, &layout::at(position)),
+        if let Some(checked) = self.in_block(position) {
+            return Some(checked.submission().payload.to_vec());
         }
+        let payload = self.found(self.history.payload(position, &self.record(position)?))?;
+        (!payload.is_empty()).then_some(payload)
     }
 
     fn transaction(&self, position: Position) -> Option<SignedTransaction> {
         if let Some(checked) = self.in_block(position) {
             return Some(checked.submission().transaction.clone());
         }
-        let bytes = self.read(Keyspace::Blocks, &layout::at(position))?;
-        match layout::row(&bytes, "transaction") {
-            Ok(transaction) => Some(transaction),
-            Err(error) => {
-                self.remember(error);
-                None
-            }
-        }
+        self.record(position).map(|record| record.transaction)
     }
 
     fn emit(&mut self, _event: Event) {

@@ -19,8 +19,10 @@ use primitives::units::{BlockHeight, Timestamp};
 
 use crate::block::CheckedBlock;
 use crate::block_state::{BlockState, writes_hash};
+use crate::chunk;
 use crate::error::LedgerError;
-use crate::layout::{self, Head, SealedHeader, StoredReceipt};
+use crate::history::{History, OpenChunks};
+use crate::layout::{self, Head, SealedHeader};
 use crate::state_cache::StateCache;
 use crate::store::{Durability, Keyspace, Snapshot, Store, WriteBatch};
 use crate::view::View;
@@ -37,6 +39,7 @@ pub struct Ledger {
     rules: Arc<Rules>,
     tip: RwLock<Tip>,
     cache: StateCache,
+    open: Arc<OpenChunks>,
 }
 
 impl Ledger {
@@ -68,9 +71,13 @@ impl Ledger {
             found(&*store, rules.genesis())?;
         }
         let tip = read_tip(&*store)?;
-        let cache = StateCache::default();
-        cache.advance(tip.head.header.height.get(), Writes::new());
-        Ok(Self { store, rules, tip: RwLock::new(tip), cache })
+        Ok(Self {
+            store,
+            rules,
+            tip: RwLock::new(tip),
+            cache: StateCache::default(),
+            open: Arc::default(),
+        })
     }
 
     /// The genesis and what follows from it.
@@ -95,7 +102,12 @@ impl Ledger {
     #[must_use]
     pub fn view(&self) -> View {
         let tip = self.tip.read().expect(UNPOISONED);
-        View::new(Arc::clone(&self.rules), Arc::clone(&tip.head), Arc::clone(&tip.snapshot))
+        View::new(
+            Arc::clone(&self.rules),
+            Arc::clone(&tip.head),
+            Arc::clone(&tip.snapshot),
+            Arc::clone(&self.open),
+        )
     }
 
     /// A header that follows the head, to be completed by `CheckedBlock::assemble`.
@@ -171,14 +183,19 @@ impl Ledger {
             });
         }
         self.compare_execution(header)?;
-        let state = BlockState::new(&*snapshot, header.height.get(), block.transactions());
-        let state = state.cached(&self.cache, head.header.height.get());
-        let (receipts, writes) = execute(&self.rules, &head, block, state)?;
-        let (mut batch, head) = batch(block, certificate, &head, &receipts, &writes);
+        let history = History { snapshot: &*snapshot, open: &self.open };
+        let state = BlockState::new(history, header.height.get(), block.transactions());
+        let cache = self.cache.above(head.header.height.get());
+        let mut state = state.cached(cache);
+        let receipts = execute(&self.rules, &head, block, &mut state);
+        let (writes, cache) = state.into_parts()?;
+        let (mut batch, head) = batch(block, certificate, &head, &receipts, writes);
         index_transactions(&mut batch, header.height.get(), &receipts, &*snapshot)?;
         self.store.commit(batch, durability)?;
         let snapshot = Arc::from(self.store.snapshot()?);
-        self.cache.advance(header.height.get(), writes);
+        if let Some(cache) = cache {
+            cache.keep(header.height.get());
+        }
         *self.tip.write().expect(UNPOISONED) = Tip { head: Arc::new(head), snapshot };
         Ok(receipts)
     }
@@ -234,8 +251,8 @@ fn execute(
     rules: &Rules,
     head: &Head,
     block: &CheckedBlock,
-    mut state: BlockState<'_>,
-) -> Result<(Vec<Receipt>, Writes), LedgerError> {
+    state: &mut BlockState<'_>,
+) -> Vec<Receipt> {
     let header = block.header();
     let height = header.height.get();
     let mut receipts = Vec::with_capacity(block.transactions().len());
@@ -250,9 +267,9 @@ fn execute(
             time: header.time,
             parent_time: head.header.time,
         };
-        receipts.push(execute_transaction(rules, &ordered, &mut state));
+        receipts.push(execute_transaction(rules, &ordered, state));
     }
-    Ok((receipts, state.into_writes()?))
+    receipts
 }
 
 /// Everything of a block as one batch, and the head after it.
@@ -261,7 +278,7 @@ fn batch(
     certificate: &Certificate,
     before: &Head,
     receipts: &[Receipt],
-    writes: &Writes,
+    writes: Writes,
 ) -> (WriteBatch, Head) {
     let header = block.header();
     let height = header.height.get();
@@ -272,13 +289,21 @@ fn batch(
         transactions: block.transactions().len() as u32,
     };
     batch.put(Keyspace::Blocks, layout::block(height), codec::encode(&sealed));
-    for (index, (checked, receipt)) in (0_u32..).zip(block.transactions().iter().zip(receipts)) {
-        put_transaction(&mut batch, Position { height, index }, checked.submission(), receipt);
+    let chunks = block.transactions().chunks(chunk::CHUNK_LENGTH as usize);
+    let receipts_of_chunks = receipts.chunks(chunk::CHUNK_LENGTH as usize);
+    for (number, (transactions, receipts)) in (0..).zip(chunks.zip(receipts_of_chunks)) {
+        let row = chunk::encode(transactions, receipts);
+        batch.put(Keyspace::Blocks, layout::chunk(height, number), row);
     }
+    for (index, (checked, receipt)) in (0..).zip(block.transactions().iter().zip(receipts)) {
+        let position = Position { height, index };
+        put_apart(&mut batch, position, &checked.submission().payload, receipt);
+    }
+    let writes_hash = writes_hash(&writes);
     for (key, value) in writes {
         match value {
-            Some(value) => batch.put(Keyspace::State, key.clone(), value.clone()),
-            None => batch.delete(Keyspace::State, key.clone()),
+            Some(value) => batch.put(Keyspace::State, key, value),
+            None => batch.delete(Keyspace::State, key),
         }
     }
     let mut frontier = before.frontier.clone();
@@ -288,11 +313,7 @@ fn batch(
     }
     let executed = Executed {
         height: header.height,
-        state_root: next_state_root(
-            &before.executed.state_root,
-            header.height,
-            &writes_hash(writes),
-        ),
+        state_root: next_state_root(&before.executed.state_root, header.height, &writes_hash),
         receipts: frontier.root(),
     };
     batch.put(Keyspace::Accumulator, layout::executed(height), codec::encode(&executed));
@@ -308,20 +329,14 @@ fn batch(
     (batch, head)
 }
 
-/// The rows of one transaction: itself, payload, receipt, index, and the bills it issued.
-fn put_transaction(
-    batch: &mut WriteBatch,
-    position: Position,
-    submission: &primitives::envelope::Submission,
-    receipt: &Receipt,
-) {
-    let key = layout::at(position);
-    batch.put(Keyspace::Blocks, key.clone(), codec::encode(&submission.transaction));
-    if !submission.payload.is_empty() {
-        batch.put(Keyspace::Payloads, key.clone(), submission.payload.to_vec());
+/// What of a transaction stands outside its chunk: what is large, and the bills that it issued.
+fn put_apart(batch: &mut WriteBatch, position: Position, payload: &[u8], receipt: &Receipt) {
+    if chunk::payload_is_apart(payload) {
+        batch.put(Keyspace::Payloads, layout::at(position), payload);
     }
-    let stored = StoredReceipt { code: receipt.code, events: receipt.events.clone() };
-    batch.put(Keyspace::Receipts, key, codec::encode(&stored));
+    if chunk::events_are_apart(&receipt.events) {
+        batch.put(Keyspace::Receipts, layout::at(position), codec::encode(&receipt.events));
+    }
     for event in receipt.events.iter() {
         if let Ok(Event::BillIssued(issued)) = codec::decode(event) {
             let number = issued.number;
@@ -346,7 +361,7 @@ fn index_transactions(
             continue;
         }
         let position = Position { height, index };
-        batch.put(Keyspace::TransactionIndex, key, codec::encode(&position));
+        batch.put(Keyspace::TransactionIndex, key, layout::position(position));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! `check`: the type carries the proof, nobody checks twice and nobody forgets.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use contracts::{Body, Malformed, Rules};
 use primitives::envelope::{ENVELOPE_VERSION, Submission};
@@ -14,7 +15,7 @@ use primitives::units::Timestamp;
 /// The longest that a transaction may stay valid: 24 hours after the block's time.
 pub const MAX_VALIDITY_MS: u64 = 24 * 3_600 * 1_000;
 /// Signatures that one batch equation covers; larger ones gain little and cost more when one is bad.
-const SIGNATURES_PER_BATCH: usize = 512;
+const SIGNATURES_PER_BATCH: usize = 1_024;
 
 /// Runs independent pieces of checking work; the simulator's runs them in line.
 pub trait Verifier: Send + Sync {
@@ -47,7 +48,11 @@ impl Verifier for InLine {
 /// A transaction whose form is right: decoded, for this ledger, every signature valid, its payload
 /// equal to what it commits to.
 #[derive(Debug, Clone)]
-pub struct CheckedTransaction {
+pub struct CheckedTransaction(Box<Checked>);
+
+/// On the heap: it is handed on many times on its way into a block.
+#[derive(Debug, Clone)]
+struct Checked {
     submission: Submission,
     id: TransactionId,
     body: Body,
@@ -71,25 +76,32 @@ impl CheckedTransaction {
         rules: &Rules,
         verifier: &dyn Verifier,
     ) -> Vec<Result<Self, Malformed>> {
-        let slots: Vec<std::sync::Mutex<Vec<Result<Self, Malformed>>>> = submissions
-            .chunks(SIGNATURES_PER_BATCH)
-            .map(|_| std::sync::Mutex::new(Vec::new()))
-            .collect();
-        let mut chunks = Vec::with_capacity(slots.len());
-        let mut submissions = submissions.into_iter();
-        for _ in &slots {
-            let chunk: Vec<_> = submissions.by_ref().take(SIGNATURES_PER_BATCH).collect();
-            chunks.push(std::sync::Mutex::new(Some(chunk)));
+        let count = submissions.len();
+        let mut numbered: Numbered<_> = submissions.into_iter().map(Box::new).enumerate().collect();
+        // The equation of a batch takes each key once, however many signatures of it there are.
+        numbered.sort_by_key(|(_, submission)| submission.transaction.envelope.signer);
+        let mut pieces = Vec::with_capacity(count.div_ceil(SIGNATURES_PER_BATCH));
+        let mut numbered = numbered.into_iter();
+        while numbered.len() > 0 {
+            let piece: Numbered<_> = numbered.by_ref().take(SIGNATURES_PER_BATCH).collect();
+            pieces.push((Mutex::new(piece), Mutex::new(Numbered::new())));
         }
         let entropy = verifier.entropy();
         let unpoisoned = "no piece of checking work panics";
-        verifier.for_each(slots.len(), &|index| {
-            let chunk = chunks[index].lock().expect(unpoisoned).take().unwrap_or_default();
+        verifier.for_each(pieces.len(), &|index| {
+            let (piece, answers) = &pieces[index];
+            let piece = std::mem::take(&mut *piece.lock().expect(unpoisoned));
             let mut weights = entropy;
             weights[..8].copy_from_slice(&(index as u64).to_le_bytes());
-            *slots[index].lock().expect(unpoisoned) = check_chunk(chunk, rules, weights);
+            *answers.lock().expect(unpoisoned) = check_piece(piece, rules, weights);
         });
-        slots.into_iter().flat_map(|slot| slot.into_inner().expect(unpoisoned)).collect()
+        let mut in_order: Vec<_> = std::iter::repeat_with(|| None).take(count).collect();
+        for (_, answers) in pieces {
+            for (number, answer) in answers.into_inner().expect(unpoisoned) {
+                in_order[number] = Some(answer);
+            }
+        }
+        in_order.into_iter().map(|answer| answer.expect("every piece answers all of it")).collect()
     }
 
     fn check_unsigned(submission: Submission, rules: &Rules) -> Result<Self, Malformed> {
@@ -105,8 +117,7 @@ impl CheckedTransaction {
         if found != wanted {
             return Err(Malformed::SignatureCount { found: found as u16, wanted: wanted as u16 });
         }
-        let signers: BTreeSet<&PublicKey> = envelope.signers().collect();
-        if signers.len() != wanted {
+        if wanted > 1 && envelope.signers().collect::<BTreeSet<_>>().len() != wanted {
             return Err(Malformed::SignerTwice);
         }
         let body = Body::decode(envelope.kind, &envelope.body)?;
@@ -115,19 +126,19 @@ impl CheckedTransaction {
         }
         body.check(&submission.payload, rules)?;
         let id = submission.transaction.id();
-        Ok(Self { submission, id, body })
+        Ok(Self(Box::new(Checked { submission, id, body })))
     }
 
     fn verify_signatures(&self) -> Result<(), Malformed> {
         for (index, (key, signature)) in (0_u8..).zip(self.pairs()) {
-            verify(&key, self.id.as_bytes(), &signature)
+            verify(&key, self.id().as_bytes(), &signature)
                 .map_err(|_| Malformed::Signature { index })?;
         }
         Ok(())
     }
 
     fn pairs(&self) -> impl Iterator<Item = (PublicKey, Signature)> + '_ {
-        let transaction = &self.submission.transaction;
+        let transaction = &self.submission().transaction;
         transaction.envelope.signers().copied().zip(transaction.signatures.iter().copied())
     }
 
@@ -136,10 +147,10 @@ impl CheckedTransaction {
     /// # Errors
     /// [`Malformed::Expired`], [`Malformed::ValidTooLong`].
     pub fn check_time(&self, time: Timestamp) -> Result<(), Malformed> {
-        if !self.body.entry().expires {
+        if !self.body().entry().expires {
             return Ok(());
         }
-        let valid_until = self.submission.transaction.envelope.valid_until.get();
+        let valid_until = self.submission().transaction.envelope.valid_until.get();
         if valid_until < time.get() {
             Err(Malformed::Expired)
         } else if valid_until > time.get().saturating_add(MAX_VALIDITY_MS) {
@@ -151,20 +162,20 @@ impl CheckedTransaction {
 
     /// The transaction and its payload.
     #[must_use]
-    pub const fn submission(&self) -> &Submission {
-        &self.submission
+    pub fn submission(&self) -> &Submission {
+        &self.0.submission
     }
 
     /// Its id.
     #[must_use]
-    pub const fn id(&self) -> TransactionId {
-        self.id
+    pub fn id(&self) -> TransactionId {
+        self.0.id
     }
 
     /// Its decoded body.
     #[must_use]
-    pub const fn body(&self) -> &Body {
-        &self.body
+    pub fn body(&self) -> &Body {
+        &self.0.body
     }
 
     /// The bytes that it takes in a block, to within a few: what bounds count.
@@ -172,31 +183,34 @@ impl CheckedTransaction {
     pub fn size(&self) -> usize {
         /// Fields of fixed width and the lengths of lists.
         const FIXED: usize = 104;
-        let transaction = &self.submission.transaction;
+        let transaction = &self.submission().transaction;
         let keys = (transaction.envelope.cosigners.len() + 1) * (33 + 64);
-        FIXED + keys + transaction.envelope.body.len() + self.submission.payload.len()
+        FIXED + keys + transaction.envelope.body.len() + self.submission().payload.len()
     }
 }
 
+/// Things with their places in the order of the submissions.
+type Numbered<T> = Vec<(usize, T)>;
+
 /// One batch: if its equation does not hold, every signature is checked alone. Both ways accept
 /// exactly the same signatures (ZIP-215).
-fn check_chunk(
-    chunk: Vec<Submission>,
+fn check_piece(
+    piece: Numbered<Box<Submission>>,
     rules: &Rules,
     entropy: [u8; 32],
-) -> Vec<Result<CheckedTransaction, Malformed>> {
-    let mut answers: Vec<_> = chunk
+) -> Numbered<Result<CheckedTransaction, Malformed>> {
+    let mut answers: Numbered<_> = piece
         .into_iter()
-        .map(|submission| CheckedTransaction::check_unsigned(submission, rules))
+        .map(|(number, one)| (number, CheckedTransaction::check_unsigned(*one, rules)))
         .collect();
     let mut batch = BatchVerifier::new();
-    for checked in answers.iter().flatten() {
+    for checked in answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()) {
         for (key, signature) in checked.pairs() {
-            batch.queue(key, signature, checked.id.as_bytes());
+            batch.queue(key, signature, checked.id().as_bytes());
         }
     }
     if !batch.is_empty() && !batch.verify(entropy) {
-        for answer in &mut answers {
+        for (_, answer) in &mut answers {
             if let Ok(checked) = answer
                 && let Err(malformed) = checked.verify_signatures()
             {

@@ -5,10 +5,10 @@
 //! | `Meta` | `genesis` | the genesis |
 //! | `Meta` | `head` | [`Head`] |
 //! | `Blocks` | height | header and certificate |
-//! | `Blocks` | height, index | signed transaction |
-//! | `Payloads` | height, index | payload, while it is not erased |
-//! | `Receipts` | height, index | code and events |
-//! | `TransactionIndex` | first 16 bytes of the id | position |
+//! | `Blocks` | height, chunk number | a chunk of transactions with payloads and receipts, see `chunk.rs` |
+//! | `Payloads` | height, index | a large payload, while it is not erased |
+//! | `Receipts` | height, index | the events of a transaction that has many |
+//! | `TransactionIndex` | first 12 bytes of the id | position: height u40, index u16 |
 //! | `Accumulator` | `n`, level, index | complete node |
 //! | `Accumulator` | `e`, height | what was executed after it |
 //! | `Index` | `b`, usage point, bill number | bill id |
@@ -17,12 +17,11 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::Position;
-use primitives::codec::{self, Bounded};
+use primitives::codec;
 use primitives::hash::Hash;
 use primitives::header::{Certificate, Executed, Header};
 use primitives::identifier::{TransactionId, UsagePointId};
 use primitives::merkle::Frontier;
-use primitives::receipt::EventBytes;
 
 use crate::error::LedgerError;
 
@@ -59,21 +58,17 @@ pub struct SealedHeader {
     pub transactions: u32,
 }
 
-/// Code and events as stored; the transaction's id is known from its position.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct StoredReceipt {
-    /// 0, or the code of the rule that was broken.
-    pub code: u16,
-    /// Encoded events.
-    pub events: Bounded<EventBytes, { primitives::receipt::MAX_EVENTS }>,
-}
-
 /// Key of a block's header.
 pub fn block(height: u64) -> Vec<u8> {
     height.to_be_bytes().to_vec()
 }
 
-/// Key of what belongs to one transaction of a block.
+/// Key of a chunk of a block's transactions, counted from 0.
+pub fn chunk(height: u64, number: u32) -> Vec<u8> {
+    at(Position { height, index: number })
+}
+
+/// Key of what is too large for the chunk of its transaction.
 pub fn at(position: Position) -> Vec<u8> {
     let mut key = block(position.height);
     key.extend_from_slice(&position.index.to_be_bytes());
@@ -82,7 +77,27 @@ pub fn at(position: Position) -> Vec<u8> {
 
 /// Key of a transaction's position.
 pub fn by_id(id: &TransactionId) -> Vec<u8> {
-    id.as_bytes()[..16].to_vec()
+    id.as_bytes()[..12].to_vec()
+}
+
+/// Value of a transaction's position.
+///
+/// # Panics
+/// Above a height of 2⁴⁰, which a block each millisecond reaches after 34 years, or 65,536
+/// transactions in a block.
+pub fn position(position: Position) -> Vec<u8> {
+    let index = u16::try_from(position.index).expect("blocks are bounded far below");
+    let height = position.height.to_be_bytes();
+    assert_eq!(height[..3], [0; 3], "blocks are far apart");
+    [&height[3..], &index.to_be_bytes()].concat()
+}
+
+/// A transaction's position from its value.
+pub fn position_from(bytes: &[u8]) -> Result<Position, LedgerError> {
+    let damaged = LedgerError::Damaged { what: "transaction position" };
+    let [a, b, c, d, e, high, low] = *bytes else { return Err(damaged) };
+    let height = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+    Ok(Position { height, index: u32::from(u16::from_be_bytes([high, low])) })
 }
 
 /// Key of a complete node of the accumulator.

@@ -14,8 +14,10 @@ use primitives::receipt::{Receipt, receipts_tree};
 
 use crate::block::Block;
 use crate::block_state::BlockState;
+use crate::chunk::{Chunk, Events, StoredOutcome};
 use crate::error::LedgerError;
-use crate::layout::{self, Head, SealedHeader, StoredReceipt};
+use crate::history::{History, OpenChunks};
+use crate::layout::{self, Head, SealedHeader};
 use crate::store::{Keyspace, Scan, Snapshot};
 
 /// The ledger at one height. Cheap to clone; keep it for one request, not for ever.
@@ -24,11 +26,21 @@ pub struct View {
     rules: Arc<Rules>,
     head: Arc<Head>,
     snapshot: Arc<dyn Snapshot>,
+    open: Arc<OpenChunks>,
 }
 
 impl View {
-    pub(crate) fn new(rules: Arc<Rules>, head: Arc<Head>, snapshot: Arc<dyn Snapshot>) -> Self {
-        Self { rules, head, snapshot }
+    pub(crate) fn new(
+        rules: Arc<Rules>,
+        head: Arc<Head>,
+        snapshot: Arc<dyn Snapshot>,
+        open: Arc<OpenChunks>,
+    ) -> Self {
+        Self { rules, head, snapshot, open }
+    }
+
+    fn history(&self) -> History<'_> {
+        History { snapshot: &*self.snapshot, open: &self.open }
     }
 
     /// The genesis and what follows from it.
@@ -54,7 +66,7 @@ impl View {
     /// # Errors
     /// The first read of the store that failed.
     pub fn read<T>(&self, query: impl FnOnce(&dyn State) -> T) -> Result<T, LedgerError> {
-        let state = BlockState::at_rest(&*self.snapshot);
+        let state = BlockState::at_rest(self.history());
         let answer = query(&state);
         state.take_failure()?;
         Ok(answer)
@@ -81,10 +93,10 @@ impl View {
     /// # Errors
     /// [`LedgerError`] when the store fails.
     pub fn position_of(&self, id: &TransactionId) -> Result<Option<Position>, LedgerError> {
-        let found: Option<Position> =
-            self.row(Keyspace::TransactionIndex, &layout::by_id(id), "transaction position")?;
-        let Some(position) = found else { return Ok(None) };
-        // The index holds half of the id: the transaction itself decides.
+        let found = self.snapshot.get(Keyspace::TransactionIndex, &layout::by_id(id))?;
+        let Some(found) = found else { return Ok(None) };
+        let position = layout::position_from(&found)?;
+        // The index holds the beginning of the id: the transaction itself decides.
         let stored = self.transaction(position)?;
         Ok(stored.filter(|transaction| transaction.id() == *id).map(|_| position))
     }
@@ -97,7 +109,7 @@ impl View {
         &self,
         position: Position,
     ) -> Result<Option<SignedTransaction>, LedgerError> {
-        self.row(Keyspace::Blocks, &layout::at(position), "transaction")
+        Ok(self.history().record(position)?.map(|record| record.transaction))
     }
 
     /// The payload of the transaction at a position; `None` when it has none or was erased.
@@ -105,7 +117,9 @@ impl View {
     /// # Errors
     /// [`LedgerError`] when the store fails.
     pub fn payload(&self, position: Position) -> Result<Option<Vec<u8>>, LedgerError> {
-        Ok(self.snapshot.get(Keyspace::Payloads, &layout::at(position))?)
+        let Some(record) = self.history().record(position)? else { return Ok(None) };
+        let payload = self.history().payload(position, &record)?;
+        Ok(Some(payload).filter(|payload| !payload.is_empty()))
     }
 
     /// The receipt of the transaction at a position.
@@ -113,12 +127,8 @@ impl View {
     /// # Errors
     /// [`LedgerError`] when the store fails.
     pub fn receipt(&self, position: Position) -> Result<Option<Receipt>, LedgerError> {
-        let stored: Option<StoredReceipt> =
-            self.row(Keyspace::Receipts, &layout::at(position), "receipt")?;
-        let Some(StoredReceipt { code, events }) = stored else { return Ok(None) };
-        let transaction =
-            self.transaction(position)?.ok_or(LedgerError::Damaged { what: "transaction" })?.id();
-        Ok(Some(Receipt { transaction, code, events }))
+        let Some(record) = self.history().record(position)? else { return Ok(None) };
+        self.history().receipt(position, record).map(Some)
     }
 
     /// The block at a height with its transactions and the payloads that are left.
@@ -128,13 +138,12 @@ impl View {
     pub fn block(&self, height: u64) -> Result<Option<(Block, SealedHeader)>, LedgerError> {
         let Some(sealed) = self.sealed_header(height)? else { return Ok(None) };
         let mut submissions = Vec::with_capacity(sealed.transactions as usize);
-        for index in 0..sealed.transactions {
-            let position = Position { height, index };
-            let transaction =
-                self.transaction(position)?.ok_or(LedgerError::Damaged { what: "transaction" })?;
-            let payload = Bounded::try_from(self.payload(position)?.unwrap_or_default())
-                .map_err(|_| LedgerError::Damaged { what: "payload" })?;
-            submissions.push(Submission { transaction, payload });
+        let records = self.history().each(height, sealed.transactions, Chunk::record)?;
+        for (index, record) in (0..).zip(records) {
+            let payload = self.history().payload(Position { height, index }, &record)?;
+            let payload =
+                Bounded::try_from(payload).map_err(|_| LedgerError::Damaged { what: "payload" })?;
+            submissions.push(Submission { transaction: record.transaction, payload });
         }
         let submissions = Bounded::try_from(submissions)
             .map_err(|_| LedgerError::Damaged { what: "number of transactions" })?;
@@ -147,12 +156,26 @@ impl View {
     /// [`LedgerError`] when the store fails or there is no such block.
     pub fn receipts(&self, height: u64) -> Result<Vec<Receipt>, LedgerError> {
         let sealed = self.sealed_header(height)?.ok_or(LedgerError::Damaged { what: "header" })?;
-        (0..sealed.transactions)
-            .map(|index| {
-                self.receipt(Position { height, index })?
-                    .ok_or(LedgerError::Damaged { what: "receipt" })
-            })
+        let records = self.history().each(height, sealed.transactions, Chunk::record)?;
+        (0..)
+            .zip(records)
+            .map(|(index, record)| self.history().receipt(Position { height, index }, record))
             .collect()
+    }
+
+    /// Code and events of each transaction of a height, in order: receipts without the ids, which
+    /// cost most of reading them.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails or there is no such block.
+    pub fn outcomes(&self, height: u64) -> Result<Vec<(u16, Events)>, LedgerError> {
+        let sealed = self.sealed_header(height)?.ok_or(LedgerError::Damaged { what: "header" })?;
+        let outcomes = self.history().each(height, sealed.transactions, Chunk::outcome)?;
+        let at = |index, outcome: StoredOutcome| {
+            let code = outcome.code;
+            Ok((code, self.history().events(Position { height, index }, outcome)?))
+        };
+        (0..).zip(outcomes).map(|(index, outcome)| at(index, outcome)).collect()
     }
 
     /// Up to `limit` bills of a usage point with a number above `after`, rising.

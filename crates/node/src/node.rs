@@ -14,7 +14,7 @@ use crate::error::NodeError;
 use crate::mempool::Mempool;
 use crate::orderer::{Orderer, Ordering};
 use crate::quota::RejectionQuota;
-use crate::service::{Doors, Service, Sink};
+use crate::service::{Doors, Gathering, Service, Sink};
 use crate::solo::Solo;
 
 /// What a node is started with.
@@ -49,6 +49,7 @@ pub fn assemble(
         clock: Arc::clone(&clock),
         quota,
         heights: sink.heights(),
+        gathering: Gathering::default(),
     }));
     (Ordering { mempool, ledger, clock, verifier, sink, doors: doors.clone() }, doors)
 }

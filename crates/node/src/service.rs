@@ -1,7 +1,7 @@
 //! The node's two doors, and the sink into which the orderer puts final blocks.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contracts::execute::{Sender, resolve};
 use contracts::{Position, Rejection};
@@ -15,6 +15,7 @@ use primitives::header::Certificate;
 use primitives::identifier::TransactionId;
 use primitives::key::PublicKey;
 use primitives::units::Timestamp;
+use tokio::sync::oneshot;
 
 use crate::clock::WallClock;
 use crate::error::NodeError;
@@ -134,9 +135,65 @@ pub struct Service {
     pub clock: Arc<dyn WallClock>,
     pub quota: Arc<Mutex<RejectionQuota>>,
     pub heights: Arc<Signal<Heights>>,
+    pub gathering: Gathering,
+}
+
+/// Requests that wait to be admitted.
+///
+/// While one round is checked, on all threads, the requests that arrive gather and are checked
+/// together in the next: signatures of one key cost less the more of them stand in one batch. A lone
+/// request waits for nobody.
+#[derive(Default)]
+pub struct Gathering {
+    waiting: Mutex<VecDeque<Request>>,
+    round: Mutex<()>,
+}
+
+struct Request {
+    submissions: Vec<Submission>,
+    answer: oneshot::Sender<Vec<Place>>,
+}
+
+/// Submissions that are checked in one round at most, apart from the last request's.
+const ROUND: usize = 4_000;
+
+impl Gathering {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Request>> {
+        self.waiting.lock().expect("nothing panics while it holds the requests")
+    }
+
+    fn take_round(&self) -> Vec<Request> {
+        let mut waiting = self.waiting();
+        let (mut taken, mut count) = (Vec::new(), 0);
+        while count < ROUND
+            && let Some(request) = waiting.pop_front()
+        {
+            count += request.submissions.len();
+            taken.push(request);
+        }
+        taken
+    }
 }
 
 impl Service {
+    /// Admits one round of the requests that wait, or none when another thread took them all.
+    fn admit_round(&self) -> Result<(), LedgerError> {
+        // A round that panicked has answered nobody of it; the next one begins afresh.
+        let _round = self.gathering.round.lock().unwrap_or_else(PoisonError::into_inner);
+        let requests = self.gathering.take_round();
+        let (mut submissions, mut answers) = (Vec::new(), Vec::with_capacity(requests.len()));
+        for mut request in requests {
+            answers.push((request.submissions.len(), request.answer));
+            submissions.append(&mut request.submissions);
+        }
+        let mut places = self.admit(submissions)?.into_iter();
+        for (count, answer) in answers {
+            // Who has gone away needs no answer.
+            let _ = answer.send(places.by_ref().take(count).collect());
+        }
+        Ok(())
+    }
+
     /// Form first, then who sends; what is left waits for the orderer. One place per submission.
     fn admit(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, LedgerError> {
         let mut places = Vec::with_capacity(submissions.len());
@@ -259,7 +316,7 @@ impl SeenKeys {
 enum Place {
     Answered(Submitted),
     Waiting,
-    Ordered(tokio::sync::oneshot::Receiver<Submitted>),
+    Ordered(oneshot::Receiver<Submitted>),
 }
 
 /// The service behind the two traits.
@@ -321,18 +378,15 @@ impl Submitter for Doors {
         let service = Arc::clone(&self.0);
         Box::pin(async move {
             let count = submissions.len();
-            let admitted = tokio::task::spawn_blocking(move || service.admit(submissions)).await;
-            let places = match admitted {
-                Ok(Ok(places)) => places,
-                Ok(Err(error)) => {
+            let (answer, places) = oneshot::channel();
+            service.gathering.waiting().push_back(Request { submissions, answer });
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = service.admit_round() {
                     tracing::error!(%error, "transactions could not be taken");
-                    return vec![Err(SubmitError::Stopping); count];
                 }
-                Err(error) => {
-                    tracing::error!(%error, "checking transactions failed");
-                    return vec![Err(SubmitError::Stopping); count];
-                }
-            };
+            });
+            // A failed round drops its requests.
+            let Ok(places) = places.await else { return vec![Err(SubmitError::Stopping); count] };
             answers(places).await
         })
     }

@@ -10,7 +10,7 @@ use crate::codec::{Bounded, encode};
 use crate::hash::{Hash, tag};
 use crate::identifier::{LedgerId, TransactionId};
 use crate::key::{PublicKey, Signature, SignatureError, SigningKey, verify};
-use crate::merkle::MerkleTree;
+use crate::merkle::{leaf_hash, root_of_leaf_hashes};
 use crate::units::{Sequence, Timestamp};
 
 /// The version of the envelope that this crate writes.
@@ -123,5 +123,5 @@ pub struct Submission {
 /// The root over the transactions of a block, in its order; leaf data are the ids.
 #[must_use]
 pub fn transactions_root(ids: &[TransactionId]) -> Hash {
-    MerkleTree::from_data(ids).root()
+    root_of_leaf_hashes(ids.iter().map(|id| leaf_hash(id.as_ref())).collect())
 }

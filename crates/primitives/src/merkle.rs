@@ -52,9 +52,17 @@ pub enum MerkleError {
 /// The hash of a leaf with this data.
 #[must_use]
 pub fn leaf_hash(data: &[u8]) -> Hash {
+    leaf_hash_of(&[data])
+}
+
+/// The hash of a leaf whose data are these parts in a row.
+#[must_use]
+pub fn leaf_hash_of(parts: &[&[u8]]) -> Hash {
     let mut hasher = Hasher::new();
     hasher.update(&[0x00]);
-    hasher.update(data);
+    for part in parts {
+        hasher.update(part);
+    }
     hasher.finish()
 }
 
@@ -66,6 +74,23 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     hasher.update(left.as_bytes());
     hasher.update(right.as_bytes());
     hasher.finish()
+}
+
+/// The root of the tree over leaves that are already hashed with [`leaf_hash`], for who needs no
+/// proof: level by level in place.
+#[must_use]
+pub fn root_of_leaf_hashes(mut level: Vec<Hash>) -> Hash {
+    while level.len() > 1 {
+        let above = level.len().div_ceil(2);
+        for place in 0..above {
+            level[place] = match level[place * 2..].get(..2) {
+                Some(pair) => node_hash(&pair[0], &pair[1]),
+                None => level[place * 2],
+            };
+        }
+        level.truncate(above);
+    }
+    level.first().copied().unwrap_or_else(empty_root)
 }
 
 /// The root of a tree without leaves.

@@ -10,7 +10,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::codec::Bounded;
 use crate::hash::Hash;
 use crate::identifier::TransactionId;
-use crate::merkle::{MerkleError, MerklePath, MerkleTree, leaf_hash};
+use crate::merkle::{MerkleError, MerklePath, MerkleTree, leaf_hash_of, root_of_leaf_hashes};
 
 /// The largest event in bytes.
 pub const MAX_EVENT_BYTES: usize = 4_096;
@@ -35,15 +35,20 @@ impl Receipt {
     /// The tree of the receipt: leaf 0 the outcome, leaf 1 + i the event i.
     #[must_use]
     pub fn tree(&self) -> MerkleTree {
-        let mut leaves = vec![outcome_leaf(&self.transaction, self.code)];
+        MerkleTree::from_leaf_hashes(self.leaves())
+    }
+
+    fn leaves(&self) -> Vec<Hash> {
+        let mut leaves = Vec::with_capacity(1 + self.events.len());
+        leaves.push(outcome_leaf(&self.transaction, self.code));
         leaves.extend(self.events.iter().map(|event| event_leaf(event)));
-        MerkleTree::from_leaf_hashes(leaves)
+        leaves
     }
 
     /// The root of the receipt.
     #[must_use]
     pub fn root(&self) -> Hash {
-        self.tree().root()
+        root_of_leaf_hashes(self.leaves())
     }
 
     /// The path from event `event`, counted from 0, to the root of the receipt.
@@ -60,20 +65,14 @@ impl Receipt {
 /// The leaf hash of a receipt's outcome; leaf data are 0x00 ‖ transaction id ‖ code u16 LE.
 #[must_use]
 pub fn outcome_leaf(transaction: &TransactionId, code: u16) -> Hash {
-    let mut data = vec![0x00];
-    data.extend(transaction.as_bytes());
-    data.extend(code.to_le_bytes());
-    leaf_hash(&data)
+    leaf_hash_of(&[&[0x00], transaction.as_bytes(), &code.to_le_bytes()])
 }
 
 /// The leaf hash of an event in its receipt; leaf data are 0x01 ‖ event bytes. The first byte keeps
 /// an event from passing as an outcome.
 #[must_use]
 pub fn event_leaf(event: &[u8]) -> Hash {
-    let mut data = Vec::with_capacity(1 + event.len());
-    data.push(0x01);
-    data.extend(event);
-    leaf_hash(&data)
+    leaf_hash_of(&[&[0x01], event])
 }
 
 /// The leaf with which a tree enters the tree above it, as a receipt its block or a block the
@@ -83,18 +82,15 @@ pub fn event_leaf(event: &[u8]) -> Hash {
 /// in a tree of another size. With the number in the leaf above, a proof has one form only.
 #[must_use]
 pub fn subtree_leaf(root: &Hash, leaf_count: u64) -> Hash {
-    let mut data = root.as_bytes().to_vec();
-    data.extend(leaf_count.to_le_bytes());
-    leaf_hash(&data)
+    leaf_hash_of(&[root.as_bytes(), &leaf_count.to_le_bytes()])
 }
 
 /// The tree of a block's receipts in the order of its transactions.
 #[must_use]
 pub fn receipts_tree(receipts: &[Receipt]) -> MerkleTree {
-    let leaves = receipts.iter().map(|receipt| {
-        let tree = receipt.tree();
-        subtree_leaf(&tree.root(), tree.leaf_count())
-    });
+    let leaves = receipts
+        .iter()
+        .map(|receipt| subtree_leaf(&receipt.root(), 1 + receipt.events.len() as u64));
     MerkleTree::from_leaf_hashes(leaves.collect())
 }
 

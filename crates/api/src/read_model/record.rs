@@ -161,31 +161,35 @@ impl Pass<'_> {
         let damaged = ledger::LedgerError::Damaged { what: "header" };
         let sealed = self.view.sealed_header(height)?.ok_or(damaged)?;
         self.looked_at += 1;
-        for index in 0..sealed.transactions {
+        for (index, (_, events)) in (0..).zip(self.view.outcomes(height)?) {
             self.looked_at += 1;
-            self.transaction(Position { height, index }, sealed.header.time)?;
+            let events = events.iter().map(|bytes| decode(bytes)).collect::<Result<Vec<_>, _>>();
+            let events = events.map_err(|it| ReadModelError::Event(it.to_string()))?;
+            self.transaction(Position { height, index }, &events, sealed.header.time)?;
         }
         Ok(())
     }
 
-    fn transaction(&mut self, position: Position, time: Timestamp) -> Result<(), ReadModelError> {
-        let damaged = || ledger::LedgerError::Damaged { what: "transaction" };
-        let receipt = self.view.receipt(position)?.ok_or_else(damaged)?;
-        let events = receipt.events.iter().map(|bytes| decode(bytes));
-        let events: Vec<Event> =
-            events.collect::<Result<_, _>>().map_err(|it| ReadModelError::Event(it.to_string()))?;
-        if let [Event::ReadingSubmitted { .. }] = events.as_slice() {
+    fn transaction(
+        &mut self,
+        position: Position,
+        events: &[Event],
+        time: Timestamp,
+    ) -> Result<(), ReadModelError> {
+        if let [Event::ReadingSubmitted { .. }] = events {
             return Ok(());
         }
+        let damaged = || ledger::LedgerError::Damaged { what: "transaction" };
+        let receipt = self.view.receipt(position)?.ok_or_else(damaged)?;
         let envelope = self.view.transaction(position)?.ok_or_else(damaged)?.envelope;
         if receipt.code == 0 && READINGS.contains(&kind_name(envelope.kind)) {
             return Ok(());
         }
-        let mut said = self.said(&events, position)?;
+        let mut said = self.said(events, position)?;
         let party = self.signer(&envelope, &mut said.subjects)?;
         self.write(position, (&envelope, &receipt, time), party, &said)?;
         let body = Body::decode(envelope.kind, &envelope.body).ok();
-        entries::write(self.view, self.to, (position, time), (body.as_ref(), &events))
+        entries::write(self.view, self.to, (position, time), (body.as_ref(), events))
     }
 
     /// The party that signed; a meter is a subject.

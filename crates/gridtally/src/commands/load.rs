@@ -35,7 +35,7 @@ pub struct Load {
     #[arg(long, value_name = "N", default_value_t = 96)]
     slots: u32,
     /// Connections that send readings at the same time.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 8)]
     clients: u32,
     /// Transactions in one request.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
@@ -195,6 +195,8 @@ fn document(plan: &LoadPlan, report: &LoadReport) -> Result<Value, Ended> {
     readings["bare_verify_per_second"] = json!(report.bare_verify.per_second());
     readings["per_cent_of_bare_verify"] = json!(of_bare(report));
     readings["disk_bytes"] = json!(report.readings_disk_bytes);
+    readings["first_100k_node_cpu_us"] = thousandths(report.readings_growth.0)?;
+    readings["last_100k_node_cpu_us"] = thousandths(report.readings_growth.1)?;
     readings["request_latency_ms"] = latency(&report.readings_latency)?;
     let mut seals = rate(&report.seals)?;
     seals["disk_bytes"] = json!(report.seals_disk_bytes);
@@ -211,6 +213,7 @@ fn document(plan: &LoadPlan, report: &LoadReport) -> Result<Value, Ended> {
         "payments": rate(&report.payments)?,
         "latency_ms": latency(&report.lone)?,
         "fsync_ms": thousandths(report.fsync_us)?,
+        "rss_mb": report.rss_kib / 1_024,
         "peak_rss_mb": report.peak_rss_kib / 1_024,
         "threads": report.threads,
         "load_average": [load(report.load_average.0)?, load(report.load_average.1)?],
@@ -240,6 +243,12 @@ fn lines(plan: &LoadPlan, report: &LoadReport) -> Vec<String> {
             output::decimal(i128::from(report.load_average.1), 2, 2)
         ),
         of("signed readings", &report.readings),
+        format!(
+            "{:<22}{} us of the node each in the first 100,000, {} in the last",
+            "  as history grows",
+            micro(report.readings_growth.0),
+            micro(report.readings_growth.1)
+        ),
         of("bare verification", &report.bare_verify),
         format!("{:<22}{:>10} per cent", "  of the bare rate", of_bare(report)),
         of("readings in seals", &report.seals),
@@ -256,10 +265,11 @@ fn lines(plan: &LoadPlan, report: &LoadReport) -> Vec<String> {
             ms(report.fsync_us)
         ),
         format!(
-            "{:<22}{} B per signed reading, {} B in day seals, peak memory {} MB",
+            "{:<22}{} B per signed reading, {} B in day seals, memory {} MB, at most {} MB",
             "space",
             report.readings_disk_bytes,
             report.seals_disk_bytes,
+            report.rss_kib / 1_024,
             report.peak_rss_kib / 1_024
         ),
     ]

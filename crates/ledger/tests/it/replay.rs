@@ -44,13 +44,14 @@ fn damage(store: &MemoryStore, space: Keyspace, key: &[u8], at: impl Fn(usize) -
 
 #[test]
 fn a_changed_history_is_found() {
-    let transaction = ledger::layout::at(contracts::Position { height: 3, index: 0 });
+    let chunk = ledger::layout::chunk(3, 0);
     let executed = ledger::layout::executed(4);
     let header = ledger::layout::block(2);
     type At = fn(usize) -> usize;
     let cases: &[(&str, Keyspace, &[u8], At)] = &[
-        ("a transaction's body", Keyspace::Blocks, &transaction, |length| length - 70),
-        ("a transaction's signature", Keyspace::Blocks, &transaction, |length| length - 1),
+        ("the length of a chunk", Keyspace::Blocks, &chunk, |_| 1),
+        ("the beginning of a chunk", Keyspace::Blocks, &chunk, |_| 12),
+        ("a transaction in a chunk", Keyspace::Blocks, &chunk, |length| length / 2),
         ("a header's time", Keyspace::Blocks, &header, |_| 75),
         ("a certificate", Keyspace::Blocks, &header, |length| length - 10),
         ("a recorded result", Keyspace::Accumulator, &executed, |_| 20),

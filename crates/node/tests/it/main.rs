@@ -194,6 +194,37 @@ async fn many_clients_at_once_are_all_answered_in_one_order() {
 }
 
 #[tokio::test]
+async fn requests_that_are_checked_together_get_their_own_answers() {
+    let node = start(&MemoryStore::new(), Clock::Virtual, 0);
+    let mut spoiled = rejected(200);
+    let other = rejected(201).transaction.signatures.clone();
+    spoiled.transaction.signatures = other;
+    let requests: Vec<Vec<_>> = (0..40_u64)
+        .map(|number| {
+            let good = rejected(1 + number);
+            if number % 4 == 0 { vec![good, spoiled.clone()] } else { vec![good] }
+        })
+        .collect();
+    let submitter = node.submitter();
+    let waiting: Vec<_> = requests
+        .iter()
+        .map(|request| submitter.submit(request.clone()))
+        .map(tokio::spawn)
+        .collect();
+    for (request, answers) in requests.iter().zip(waiting) {
+        let answers = answers.await.unwrap();
+        assert_eq!(answers.len(), request.len());
+        for (submission, answer) in request.iter().zip(answers) {
+            if *submission == spoiled {
+                assert!(matches!(answer, Err(SubmitError::Malformed(_))), "{answer:?}");
+            } else {
+                assert_eq!(answer.unwrap().id, submission.transaction.id());
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn too_many_rejections_within_an_hour_are_refused() {
     let node = start(&MemoryStore::new(), Clock::Virtual, 0);
     let first = submit(&node, (1..=100).map(rejected).collect()).await;

@@ -8,6 +8,7 @@ use crate::codec::{decode, encode};
 use crate::hash::Hash;
 use crate::merkle::{
     Frontier, MerkleError, MerkleTree, accumulator_path, empty_root, leaf_hash, node_hash,
+    root_of_leaf_hashes,
 };
 
 fn leaf(number: u64) -> Hash {
@@ -54,6 +55,7 @@ fn every_size_agrees_with_the_definition() {
         let tree = MerkleTree::from_leaf_hashes(leaves.clone());
         let root = by_definition(&leaves);
         assert_eq!(tree.root(), root, "{count} leaves");
+        assert_eq!(root_of_leaf_hashes(leaves.clone()), root, "{count} leaves");
         assert_eq!(frontier.root(), root, "{count} leaves");
         assert_eq!((tree.leaf_count(), frontier.leaf_count()), (count, count));
         assert_eq!(decode(&encode(&frontier)), Ok(frontier.clone()));

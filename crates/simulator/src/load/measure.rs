@@ -32,9 +32,21 @@ pub fn cpu_of(process: u32) -> Result<Duration, LoadError> {
 /// # Errors
 /// When there is no such process or no `/proc`.
 pub fn peak_rss_kib(process: u32) -> Result<u64, LoadError> {
+    memory_kib(process, "VmHWM:")
+}
+
+/// The memory that a process holds now, in KiB.
+///
+/// # Errors
+/// When there is no such process or no `/proc`.
+pub fn rss_kib(process: u32) -> Result<u64, LoadError> {
+    memory_kib(process, "VmRSS:")
+}
+
+fn memory_kib(process: u32, field: &str) -> Result<u64, LoadError> {
     let failed = || LoadError::Measure("memory");
     let status = fs::read_to_string(format!("/proc/{process}/status")).map_err(|_| failed())?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).ok_or_else(failed)?;
+    let line = status.lines().find(|line| line.starts_with(field)).ok_or_else(failed)?;
     let number = line.split_whitespace().nth(1).ok_or_else(failed)?;
     number.parse().map_err(|_| failed())
 }

@@ -127,6 +127,9 @@ pub struct LoadReport {
     pub readings_latency: Latency,
     /// Bytes on disk per reading, all files of the node.
     pub readings_disk_bytes: u64,
+    /// CPU nanoseconds of the node per reading over the first and the last 100,000 of them, its
+    /// background work included; zero for fewer.
+    pub readings_growth: (u64, u64),
     /// Readings in day seals: one signature for a meter's whole day.
     pub seals: Rate,
     /// Bytes on disk per reading in a day seal.
@@ -146,6 +149,8 @@ pub struct LoadReport {
     /// Batch verification of the readings' signatures alone, on the same threads: CPU nanoseconds per
     /// signature and signatures per second.
     pub bare_verify: Rate,
+    /// Memory of the node after the signed readings, in KiB.
+    pub rss_kib: u64,
     /// Peak memory of the node in KiB.
     pub peak_rss_kib: u64,
     /// Threads of the node and of the bare verification.

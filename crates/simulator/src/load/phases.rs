@@ -11,7 +11,7 @@ use primitives::envelope::Submission;
 use primitives::key::BatchVerifier;
 use primitives::units::Timestamp;
 
-use super::measure::{cpu_of, disk_bytes, fsync_us, load_average, peak_rss_kib};
+use super::measure::{cpu_of, disk_bytes, fsync_us, load_average, peak_rss_kib, rss_kib};
 use super::network::{Network, PAYERS, found};
 use super::{Latency, LoadError, LoadPlan, LoadReport, Rate, Target, work};
 use crate::plan::DayPlan;
@@ -20,8 +20,8 @@ use crate::plan::DayPlan;
 const SLOTS: u32 = 96;
 /// Signatures of one equation in the bare verification; the node's own batches are alike.
 const BATCH: usize = 512;
-/// Days whose signed readings are kept in memory at a time.
-const HOME_SLOTS_AT_A_TIME: usize = 400_000;
+/// Readings of which the cost is taken together, to compare the first with the last.
+const PART: usize = 100_000;
 
 /// Runs the whole load against a fresh node whose genesis is that of `day_plan`.
 ///
@@ -44,6 +44,7 @@ pub fn run(
     let mut readings = Rate::default();
     let mut bare = Rate::default();
     let mut samples = Vec::new();
+    let mut parts = Vec::new();
     let before = settled_disk(target)?;
     let mut slots_left = plan.slots;
     let reading_days = day;
@@ -51,9 +52,11 @@ pub fn run(
         let slots = slots_left.min(SLOTS) as usize;
         tell(&format!("readings of {day}"));
         end_day(&mut network, day)?;
-        let signed = work::readings(&mut network, day, slots)?;
-        for part in signed.chunks(HOME_SLOTS_AT_A_TIME) {
+        let signed = work::readings(&mut network, day, slots, plan.threads)?;
+        for part in signed.chunks(PART) {
             add(&mut bare, bare_verification(part, plan.threads)?);
+            // What the node does in the background after a part belongs to that part.
+            parts.push((cpu_of(target.process)?, part.len()));
             let (rate, latencies) = timed(plan, target, part)?;
             add(&mut readings, rate);
             samples.extend(latencies);
@@ -65,6 +68,8 @@ pub fn run(
 
     let mut report = LoadReport {
         readings_latency: Latency::of(samples),
+        readings_growth: growth(&parts, cpu_of(target.process)?),
+        rss_kib: rss_kib(target.process)?,
         readings_disk_bytes: after_readings.saturating_sub(before) / readings.count.max(1),
         readings,
         bare_verify: bare,
@@ -142,6 +147,19 @@ fn end_day(network: &mut Network, day: LocalDay) -> Result<(), LoadError> {
     let calendar = network.rules.calendar();
     let to: Timestamp = calendar.start_of(calendar.periods_of(day.next()?).first);
     network.advance(to)
+}
+
+/// CPU nanoseconds of the node per reading in the first and in the last full part.
+fn growth(parts: &[(Duration, usize)], end: Duration) -> (u64, u64) {
+    let ends = parts.iter().skip(1).map(|(begin, _)| *begin).chain([end]);
+    let mut full = parts.iter().zip(ends).filter(|((_, count), _)| *count == PART).map(
+        |((begin, count), end)| {
+            let nanoseconds = end.saturating_sub(*begin).as_nanos() / *count as u128;
+            u64::try_from(nanoseconds).unwrap_or(u64::MAX)
+        },
+    );
+    let first = full.next().unwrap_or(0);
+    (first, full.last().unwrap_or(first))
 }
 
 /// Disk use once the store has had a moment to write its tables.

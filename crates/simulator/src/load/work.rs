@@ -1,6 +1,9 @@
 //! What is signed beforehand.
 
+use std::thread;
+
 use client::transaction_builder::{MeterDay, derived_seed, slot_salt};
+use contracts::Rules;
 use contracts::billing::{ChargeSlots, ChargeTarget, IssueBill, PayBill};
 use contracts::metering::{PublishFrequency, Registers};
 use primitives::calendar::{BillingPeriod, LocalDay};
@@ -29,18 +32,50 @@ pub fn readings(
     network: &mut Network,
     day: LocalDay,
     slots: usize,
+    threads: usize,
 ) -> Result<Vec<Submission>, LoadError> {
-    let periods: Vec<_> = network.rules.calendar().periods_of(day).iter().collect();
-    let mut work = Vec::with_capacity(slots * network.points.len());
-    for (slot, period) in periods.iter().enumerate().take(slots) {
-        for (home, point) in network.points.iter_mut().enumerate() {
-            let seed = derived_seed(&point.secret, point.usage_point, day);
-            let salt = slot_salt(&network.rules, &seed, *period)?;
+    let rules = &network.rules;
+    let share = network.points.len().div_ceil(threads).max(1);
+    let shares: Vec<_> = thread::scope(|scope| {
+        let signing: Vec<_> = network
+            .points
+            .chunks_mut(share)
+            .enumerate()
+            .map(|(number, points)| {
+                scope.spawn(move || signed_readings(rules, points, number * share, day, slots))
+            })
+            .collect();
+        signing.into_iter().map(|it| it.join().expect("signing does not panic")).collect()
+    });
+    let mut shares = shares.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let by_slot = (0..slots).flat_map(|slot| {
+        let of_slot = shares.iter_mut().filter_map(|of| of.get_mut(slot).map(std::mem::take));
+        of_slot.flatten().collect::<Vec<_>>()
+    });
+    Ok(by_slot.collect())
+}
+
+/// The readings of some homes, numbered from `first_home` on, by slot.
+fn signed_readings(
+    rules: &Rules,
+    points: &mut [Point],
+    first_home: usize,
+    day: LocalDay,
+    slots: usize,
+) -> Result<Vec<Vec<Submission>>, LoadError> {
+    let seeds: Vec<_> =
+        points.iter().map(|it| derived_seed(&it.secret, it.usage_point, day)).collect();
+    let mut by_slot = Vec::with_capacity(slots);
+    for (slot, period) in rules.calendar().periods_of(day).iter().enumerate().take(slots) {
+        let mut work = Vec::with_capacity(points.len());
+        for ((home, point), seed) in (first_home..).zip(points.iter_mut()).zip(&seeds) {
+            let salt = slot_salt(rules, seed, period)?;
             let value = reading(home, slot);
-            work.push(point.meter.submit_reading(point.usage_point, *period, value, salt)?);
+            work.push(point.meter.submit_reading(point.usage_point, period, value, salt)?);
         }
+        by_slot.push(work);
     }
-    Ok(work)
+    Ok(by_slot)
 }
 
 /// The seal of every home's day.
