@@ -47,13 +47,15 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError::OtherLedger`] when the store holds another one, [`LedgerError::NoLedger`] when
-    /// it holds none and no genesis is given.
+    /// it holds none and no genesis is given, [`LedgerError::OtherFormat`] when another version of
+    /// this program wrote it.
     pub fn open(store: Arc<dyn Store>, genesis: Option<Genesis>) -> Result<Self, LedgerError> {
         let stored = store.get(Keyspace::Meta, layout::GENESIS)?;
         let (genesis, is_new) = match (stored, genesis) {
             (None, None) => return Err(LedgerError::NoLedger),
             (None, Some(genesis)) => (genesis, true),
             (Some(bytes), wanted) => {
+                check_format(&*store)?;
                 let found: Genesis = layout::row(&bytes, "genesis")?;
                 match wanted {
                     Some(wanted) if wanted != found => {
@@ -222,6 +224,13 @@ impl Ledger {
 
 const UNPOISONED: &str = "nothing panics while it holds the tip";
 
+fn check_format(store: &dyn Store) -> Result<(), LedgerError> {
+    match store.get(Keyspace::Meta, layout::FORMAT)? {
+        Some(version) if version == layout::FORMAT_VERSION.to_le_bytes() => Ok(()),
+        _ => Err(LedgerError::OtherFormat),
+    }
+}
+
 /// Writes the genesis and the head before the first block.
 fn found(store: &dyn Store, genesis: &Genesis) -> Result<(), LedgerError> {
     let header = genesis.header();
@@ -234,6 +243,7 @@ fn found(store: &dyn Store, genesis: &Genesis) -> Result<(), LedgerError> {
         transactions: 0,
     };
     let mut batch = WriteBatch::new();
+    batch.put(Keyspace::Meta, layout::FORMAT, layout::FORMAT_VERSION.to_le_bytes());
     batch.put(Keyspace::Meta, layout::GENESIS, codec::encode(genesis));
     batch.put(Keyspace::Meta, layout::HEAD, codec::encode(&head));
     Ok(store.commit(batch, Durability::Synced)?)

@@ -29,7 +29,7 @@ use crate::error::LedgerError;
 pub const CHUNK_LENGTH: u32 = 128;
 /// A payload, or all events of a transaction, above this many bytes stands in a row of its own.
 pub const LARGE_BYTES: usize = 4_096;
-/// Bytes of a chunk at most: no body is longer than this allows.
+/// Bytes of a chunk at most: a block is bounded far below, so a longer one is damage.
 const CHUNK_BYTES_MAX: usize = 64 << 20;
 
 /// The leaf at the end of the body is left out.

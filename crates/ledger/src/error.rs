@@ -17,6 +17,12 @@ pub enum LedgerError {
         /// What could not be read.
         what: &'static str,
     },
+    /// The store was written by a version of this program that keeps its rows otherwise.
+    #[error(
+        "the directory was written by another version of this program: open it with that one, or \
+         begin with an empty directory"
+    )]
+    OtherFormat,
     /// The store belongs to another ledger.
     #[error("the directory holds the ledger {found}, wanted is {wanted}")]
     OtherLedger {

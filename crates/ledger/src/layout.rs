@@ -2,6 +2,7 @@
 //!
 //! | keyspace | key | value |
 //! |---|---|---|
+//! | `Meta` | `format` | [`FORMAT_VERSION`], u32 LE |
 //! | `Meta` | `genesis` | the genesis |
 //! | `Meta` | `head` | [`Head`] |
 //! | `Blocks` | height | header and certificate |
@@ -25,6 +26,10 @@ use primitives::merkle::Frontier;
 
 use crate::error::LedgerError;
 
+/// The row of the format.
+pub const FORMAT: &[u8] = b"format";
+/// The version of everything that this file describes: stores of another one are not opened.
+pub const FORMAT_VERSION: u32 = 2;
 /// The row of the genesis.
 pub const GENESIS: &[u8] = b"genesis";
 /// The row of the head.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contracts::Position;
-use ledger::store::{Fault, MemoryStore};
+use ledger::store::{Durability, Fault, Keyspace, MemoryStore, Store, WriteBatch};
 use ledger::{Ledger, LedgerError};
 use primitives::hash::Hash;
 use primitives::header::Certificate;
@@ -21,6 +21,24 @@ fn a_ledger_is_founded_once_and_belongs_to_its_genesis() {
     assert_eq!(again.rules().ledger_id(), id);
     let other = Ledger::open(Arc::new(store), Some(genesis("other")));
     assert!(matches!(other, Err(LedgerError::OtherLedger { found, .. }) if found == id));
+}
+
+#[test]
+fn a_store_of_another_format_is_not_opened() {
+    for format in [None, Some(1_u32)] {
+        let store = MemoryStore::new();
+        drop(open(store.clone()));
+        let mut batch = WriteBatch::new();
+        match format {
+            Some(version) => {
+                batch.put(Keyspace::Meta, ledger::layout::FORMAT, version.to_le_bytes());
+            }
+            None => batch.delete(Keyspace::Meta, ledger::layout::FORMAT),
+        }
+        store.commit(batch, Durability::Synced).unwrap();
+        let opened = Ledger::open(Arc::new(store), Some(genesis("test")));
+        assert!(matches!(opened, Err(LedgerError::OtherFormat)));
+    }
 }
 
 #[test]

@@ -149,17 +149,25 @@ fn end_day(network: &mut Network, day: LocalDay) -> Result<(), LoadError> {
     network.advance(to)
 }
 
-/// CPU nanoseconds of the node per reading in the first and in the last full part.
+/// CPU nanoseconds of the node per reading over the first and the last [`PART`] readings or a few
+/// more; zero for fewer.
 fn growth(parts: &[(Duration, usize)], end: Duration) -> (u64, u64) {
     let ends = parts.iter().skip(1).map(|(begin, _)| *begin).chain([end]);
-    let mut full = parts.iter().zip(ends).filter(|((_, count), _)| *count == PART).map(
-        |((begin, count), end)| {
-            let nanoseconds = end.saturating_sub(*begin).as_nanos() / *count as u128;
-            u64::try_from(nanoseconds).unwrap_or(u64::MAX)
-        },
-    );
-    let first = full.next().unwrap_or(0);
-    (first, full.last().unwrap_or(first))
+    let spent: Vec<_> =
+        parts.iter().zip(ends).map(|((begin, count), end)| (end - *begin, *count)).collect();
+    (first_part(spent.iter()), first_part(spent.iter().rev()))
+}
+
+fn first_part<'a>(spent: impl Iterator<Item = &'a (Duration, usize)>) -> u64 {
+    let (mut time, mut sum) = (Duration::ZERO, 0);
+    for (of, count) in spent {
+        time += *of;
+        sum += count;
+        if sum >= PART {
+            return u64::try_from(time.as_nanos() / sum as u128).unwrap_or(u64::MAX);
+        }
+    }
+    0
 }
 
 /// Disk use once the store has had a moment to write its tables.
