@@ -2,17 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use contracts::State;
-use contracts::account::AccountKind;
 use ledger::{LedgerError, View};
 use primitives::hash::Hash;
 use primitives::header::{Executed, ValidatorSet};
 use primitives::identifier::TransactionId;
 
 use crate::clients::Acknowledged;
-
-/// Accounts that are read at a time.
-const PAGE: usize = 1_000;
 
 /// What all validators together have made final, as an observer sees it who forgets nothing.
 #[derive(Debug, Default)]
@@ -59,7 +54,7 @@ impl Observer {
             }
         }
         self.seen[validator] = view.height();
-        let (accounts, tokens) = view.read(sums)?;
+        let (accounts, tokens) = view.read(|state| state.sums())?;
         if (accounts, tokens) != (0, 0) {
             return Ok(Err(format!("accounts add up to {accounts}, tokens to {tokens}")));
         }
@@ -136,22 +131,4 @@ pub fn acknowledged(
         }
     }
     Ok(Ok(()))
-}
-
-/// Σ of all accounts, and of wallets and issuing accounts alone.
-fn sums(state: &dyn State) -> (i128, i128) {
-    let (mut accounts, mut tokens, mut after) = (0_i128, 0_i128, None);
-    loop {
-        let page = state.accounts(after.as_ref(), PAGE);
-        for (account, balance) in &page {
-            accounts += i128::from(balance.get());
-            if !matches!(account.kind, AccountKind::Dues { .. }) {
-                tokens += i128::from(balance.get());
-            }
-        }
-        match page.last() {
-            Some((account, _)) => after = Some(*account),
-            None => return (accounts, tokens),
-        }
-    }
 }

@@ -119,6 +119,27 @@ impl dyn State + '_ {
         self.accounts_under(&state_key::balances_of(&party), None, limit)
     }
 
+    /// Σ of all accounts, and of wallets and issuing accounts alone. Every posting debits and
+    /// credits, so both are zero: else money or tokens came from nowhere.
+    #[must_use]
+    pub fn sums(&self) -> (i128, i128) {
+        const PAGE: usize = 1_000;
+        let (mut accounts, mut tokens, mut after) = (0_i128, 0_i128, None);
+        loop {
+            let page = self.accounts(after.as_ref(), PAGE);
+            for (account, balance) in &page {
+                accounts += i128::from(balance.get());
+                if !matches!(account.kind, AccountKind::Dues { .. }) {
+                    tokens += i128::from(balance.get());
+                }
+            }
+            match page.last() {
+                Some((account, _)) => after = Some(*account),
+                None => return (accounts, tokens),
+            }
+        }
+    }
+
     fn accounts_under(
         &self,
         prefix: &[u8],

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use contracts::State;
-use contracts::account::AccountKind;
 use contracts::billing::bill_id;
 use contracts::registry::UsagePointKind;
 use primitives::calendar::BillingPeriod;
@@ -16,35 +15,14 @@ use super::stage::Stage;
 use crate::plan::SLOTS;
 use crate::report::{BillRow, DayReport, FixedPoint, Totals};
 
-/// Accounts that are read at a time.
-const PAGE: usize = 1_000;
-
 /// Every posting debits and credits, so all accounts add up to zero; so do wallets with what the
 /// aggregator issued, or there would be tokens without a payment.
 pub(super) fn require_balance(stage: &mut Stage<'_>) -> Result<(), DayError> {
-    let (accounts, tokens) = stage.read(sums)?;
+    let (accounts, tokens) = stage.read(|state| state.sums())?;
     if accounts == 0 && tokens == 0 {
         Ok(())
     } else {
         Err(DayError::NotConserved { accounts, tokens })
-    }
-}
-
-/// Σ of all accounts, and of wallets and issuing accounts alone.
-fn sums(state: &dyn State) -> (i128, i128) {
-    let (mut accounts, mut tokens, mut after) = (0_i128, 0_i128, None);
-    loop {
-        let page = state.accounts(after.as_ref(), PAGE);
-        for (account, balance) in &page {
-            accounts += i128::from(balance.get());
-            if !matches!(account.kind, AccountKind::Dues { .. }) {
-                tokens += i128::from(balance.get());
-            }
-        }
-        match page.last() {
-            Some((account, _)) => after = Some(*account),
-            None => return (accounts, tokens),
-        }
     }
 }
 
