@@ -2,9 +2,8 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::identifier::BillId;
-use primitives::units::MicroCurrency;
 
-use super::settling::{BillPlace, add_credit, put_bill};
+use super::settling::{add_credit, owed_to_customer, settle_negative};
 use crate::account::posting;
 use crate::event::Event;
 use crate::execute::Context;
@@ -30,22 +29,12 @@ impl Transaction for CarryBill {
         if sender != bill.customer && sender != bill.biller {
             return Err(Rejection::NotTheCustomer);
         }
-        if bill.total >= MicroCurrency::ZERO {
-            return Err(Rejection::BillNotNegative);
-        }
-        let mut bill_state = state.bill_state(self.bill)?;
-        if bill_state.open >= MicroCurrency::ZERO {
-            return Err(Rejection::NothingOpen);
-        }
-        let out_of_range = |_| Rejection::AmountOutOfRange;
-        let amount = bill_state.open.checked_neg().map_err(out_of_range)?;
+        let amount = owed_to_customer(state, &bill)?;
         if bill.export_payer != bill.biller {
             let sides = (bill.export_payer, bill.customer);
             posting::interpose(state, sides, bill.biller, amount)?;
         }
-        bill_state.paid = bill_state.paid.checked_sub(amount).map_err(out_of_range)?;
-        bill_state.open = MicroCurrency::ZERO;
-        put_bill(context, state, BillPlace::from(&bill), bill_state)?;
+        settle_negative(context, state, &bill)?;
         state.emit(Event::BillCarried { bill: self.bill, amount });
         add_credit(context, state, bill.usage_point, amount)
     }

@@ -2,9 +2,8 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::identifier::BillId;
-use primitives::units::MicroCurrency;
 
-use super::settling::{BillPlace, put_bill};
+use super::settling::{owed_to_customer, settle_negative};
 use crate::account::posting;
 use crate::event::Event;
 use crate::execute::Context;
@@ -29,19 +28,9 @@ impl Transaction for PayOutBill {
         if bill.export_payer != payer {
             return Err(Rejection::NotTheBiller);
         }
-        if bill.total >= MicroCurrency::ZERO {
-            return Err(Rejection::BillNotNegative);
-        }
-        let mut bill_state = state.bill_state(self.bill)?;
-        if bill_state.open >= MicroCurrency::ZERO {
-            return Err(Rejection::NothingOpen);
-        }
-        let out_of_range = |_| Rejection::AmountOutOfRange;
-        let amount = bill_state.open.checked_neg().map_err(out_of_range)?;
+        let amount = owed_to_customer(state, &bill)?;
         posting::pay(state, payer, bill.customer, amount)?;
-        bill_state.paid = bill_state.paid.checked_sub(amount).map_err(out_of_range)?;
-        bill_state.open = MicroCurrency::ZERO;
-        put_bill(context, state, BillPlace::from(&bill), bill_state)?;
+        settle_negative(context, state, &bill)?;
         state.emit(Event::BillPaidOut { bill: self.bill, amount });
         Ok(())
     }

@@ -28,6 +28,31 @@ impl From<&Bill> for BillPlace {
     }
 }
 
+/// What is still owed to the customer of a negative bill; positive.
+pub(super) fn owed_to_customer(state: &dyn State, bill: &Bill) -> Result<MicroCurrency, Rejection> {
+    if bill.total >= MicroCurrency::ZERO {
+        return Err(Rejection::BillNotNegative);
+    }
+    let open = state.bill_state(bill.id())?.open;
+    if open >= MicroCurrency::ZERO {
+        return Err(Rejection::NothingOpen);
+    }
+    open.checked_neg().map_err(|_| Rejection::AmountOutOfRange)
+}
+
+/// What was owed to the customer of a negative bill was handed over.
+pub(super) fn settle_negative(
+    context: &Context<'_>,
+    state: &mut dyn State,
+    bill: &Bill,
+) -> Result<(), Rejection> {
+    let mut after = state.bill_state(bill.id())?;
+    // What was open is negative, and so is what was paid: handed over, not received.
+    after.paid = after.paid.checked_add(after.open).map_err(|_| Rejection::AmountOutOfRange)?;
+    after.open = MicroCurrency::ZERO;
+    put_bill(context, state, BillPlace::from(bill), after)
+}
+
 /// Writes what became of a bill, and all that follows from it.
 pub(super) fn put_bill(
     context: &Context<'_>,
