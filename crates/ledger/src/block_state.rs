@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use contracts::metering::day_of_slot_reading;
 use contracts::state::{Entries, Writes, scan_merged};
 use contracts::{Event, Position, State};
 use primitives::envelope::SignedTransaction;
@@ -11,7 +12,7 @@ use crate::check::CheckedTransaction;
 use crate::chunk::Record;
 use crate::error::LedgerError;
 use crate::history::History;
-use crate::state_cache::CacheOfBlock;
+use crate::state_cache::{CacheOfBlock, TakenSlots};
 use crate::store::{Keyspace, Scan};
 
 /// A read-only or writable view of the state.
@@ -81,6 +82,40 @@ impl<'a> BlockState<'a> {
         value
     }
 
+    /// The row of a single reading. Most are new: then the slots taken on that day answer, in place
+    /// of the store.
+    fn slot_reading(
+        &self,
+        cache: &CacheOfBlock<'_>,
+        key: &[u8],
+        day: &[u8],
+        slot: u16,
+    ) -> Option<Vec<u8>> {
+        let taken = cache.taken_slots(day).unwrap_or_else(|| {
+            let mut taken = TakenSlots::default();
+            for (row, _) in self.scan(day, None, TakenSlots::MAX) {
+                if let Some((_, slot)) = day_of_slot_reading(&row) {
+                    taken.set(slot, true);
+                }
+            }
+            cache.remember_day(day, taken);
+            taken
+        });
+        taken.holds(slot).then(|| match self.writes.get(key) {
+            Some(value) => value.clone(),
+            None => self.found(self.history.snapshot.get(Keyspace::State, key))?,
+        })?
+    }
+
+    /// Remembers what the block writes.
+    fn remember(&self, key: &[u8], value: Option<&[u8]>) {
+        let Some(cache) = &self.cache else { return };
+        match day_of_slot_reading(key) {
+            Some((day, slot)) => cache.remember_slot(day, slot, value.is_some()),
+            None => cache.remember(key, value),
+        }
+    }
+
     fn record(&self, position: Position) -> Option<Record> {
         self.found(self.history.record(position)).flatten()
     }
@@ -96,6 +131,9 @@ impl<'a> BlockState<'a> {
 
 impl State for BlockState<'_> {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        if let (Some(cache), Some((day, slot))) = (&self.cache, day_of_slot_reading(key)) {
+            return self.slot_reading(cache, key, day, slot);
+        }
         if let Some(known) = self.cache.as_ref().and_then(|cache| cache.get(key)) {
             return known;
         }
@@ -106,16 +144,12 @@ impl State for BlockState<'_> {
     }
 
     fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        if let Some(cache) = &self.cache {
-            cache.remember(&key, Some(&value));
-        }
+        self.remember(&key, Some(&value));
         self.writes.insert(key, Some(value));
     }
 
     fn delete(&mut self, key: &[u8]) {
-        if let Some(cache) = &self.cache {
-            cache.remember(key, None);
-        }
+        self.remember(key, None);
         self.writes.insert(key.to_vec(), None);
     }
 

@@ -23,6 +23,7 @@ use crate::chunk;
 use crate::error::LedgerError;
 use crate::history::{History, OpenChunks};
 use crate::layout::{self, Head, SealedHeader};
+use crate::replay_store::ReplayStore;
 use crate::state_cache::StateCache;
 use crate::store::{Durability, Keyspace, Snapshot, Store, WriteBatch};
 use crate::view::View;
@@ -40,6 +41,8 @@ pub struct Ledger {
     tip: RwLock<Tip>,
     cache: StateCache,
     open: Arc<OpenChunks>,
+    /// Are blocks written, or only what follows from them?
+    keeps_history: bool,
 }
 
 impl Ledger {
@@ -79,7 +82,16 @@ impl Ledger {
             tip: RwLock::new(tip),
             cache: StateCache::default(),
             open: Arc::default(),
+            keeps_history: true,
         })
+    }
+
+    /// The ledger of a replay: it founds itself anew in `target` and leaves the history of `source`
+    /// where it is.
+    pub(crate) fn again(source: &View, target: Arc<dyn Store>) -> Result<Self, LedgerError> {
+        let store = ReplayStore::new(Arc::clone(source.snapshot()), target);
+        let genesis = source.rules().genesis().clone();
+        Ok(Self { keeps_history: false, ..Self::open(Arc::new(store), Some(genesis))? })
     }
 
     /// The genesis and what follows from it.
@@ -191,8 +203,12 @@ impl Ledger {
         let mut state = state.cached(cache);
         let receipts = execute(&self.rules, &head, block, &mut state);
         let (writes, cache) = state.into_parts()?;
-        let (mut batch, head) = batch(block, certificate, &head, &receipts, writes);
-        index_transactions(&mut batch, header.height.get(), &receipts, &*snapshot)?;
+        let mut batch = WriteBatch::new();
+        if self.keeps_history {
+            write_block(&mut batch, block, certificate, &receipts);
+            index_transactions(&mut batch, header.height.get(), &receipts, &*snapshot)?;
+        }
+        let head = write_results(&mut batch, header, &head, &receipts, writes);
         self.store.commit(batch, durability)?;
         let snapshot = Arc::from(self.store.snapshot()?);
         if let Some(cache) = cache {
@@ -282,17 +298,15 @@ fn execute(
     receipts
 }
 
-/// Everything of a block as one batch, and the head after it.
-fn batch(
+/// The block itself, with what became of its transactions.
+fn write_block(
+    batch: &mut WriteBatch,
     block: &CheckedBlock,
     certificate: &Certificate,
-    before: &Head,
     receipts: &[Receipt],
-    writes: Writes,
-) -> (WriteBatch, Head) {
+) {
     let header = block.header();
     let height = header.height.get();
-    let mut batch = WriteBatch::new();
     let sealed = SealedHeader {
         header: header.clone(),
         certificate: certificate.clone(),
@@ -307,8 +321,19 @@ fn batch(
     }
     for (index, (checked, receipt)) in (0..).zip(block.transactions().iter().zip(receipts)) {
         let position = Position { height, index };
-        put_apart(&mut batch, position, &checked.submission().payload, receipt);
+        put_apart(batch, position, &checked.submission().payload, receipt);
     }
+}
+
+/// What follows from executing a block: the writes, the roots, and the head after it.
+fn write_results(
+    batch: &mut WriteBatch,
+    header: &Header,
+    before: &Head,
+    receipts: &[Receipt],
+    writes: Writes,
+) -> Head {
+    let height = header.height.get();
     let writes_hash = writes_hash(&writes);
     for (key, value) in writes {
         match value {
@@ -336,7 +361,7 @@ fn batch(
         transactions: before.transactions + receipts.len() as u64,
     };
     batch.put(Keyspace::Meta, layout::HEAD, codec::encode(&head));
-    (batch, head)
+    head
 }
 
 /// What of a transaction stands outside its chunk: what is large, and the bills that it issued.

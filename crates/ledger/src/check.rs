@@ -14,14 +14,21 @@ use primitives::units::Timestamp;
 
 /// The longest that a transaction may stay valid: 24 hours after the block's time.
 pub const MAX_VALIDITY_MS: u64 = 24 * 3_600 * 1_000;
-/// Signatures that one batch equation covers; larger ones gain little and cost more when one is bad.
-const SIGNATURES_PER_BATCH: usize = 1_024;
+/// Transactions that one batch equation covers; larger ones gain little.
+const BATCH: usize = 4_096;
+/// Fewer than this are not shared out to several threads: their equations would cost more together.
+const LEAST_BATCH: usize = 1_024;
+/// Of a batch that does not hold, halves are tried again down to this many; then each by itself.
+const ONE_BY_ONE: usize = 16;
 
 /// Runs independent pieces of checking work; the simulator's runs them in line.
 pub trait Verifier: Send + Sync {
     /// Calls `work` for every index below `count`, in any order and on any thread, and returns when
     /// all are done.
     fn for_each(&self, count: usize, work: &(dyn Fn(usize) + Sync));
+
+    /// How many pieces run at the same time; at least 1.
+    fn threads(&self) -> usize;
 
     /// 32 bytes that an attacker cannot foresee: they weigh the signatures of a batch against each
     /// other. They never influence what is accepted, only how it is computed.
@@ -38,6 +45,10 @@ pub struct InLine {
 impl Verifier for InLine {
     fn for_each(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
         (0..count).for_each(work);
+    }
+
+    fn threads(&self) -> usize {
+        1
     }
 
     fn entropy(&self) -> [u8; 32] {
@@ -80,10 +91,11 @@ impl CheckedTransaction {
         let mut numbered: Numbered<_> = submissions.into_iter().map(Box::new).enumerate().collect();
         // The equation of a batch takes each key once, however many signatures of it there are.
         numbered.sort_by_key(|(_, submission)| submission.transaction.envelope.signer);
-        let mut pieces = Vec::with_capacity(count.div_ceil(SIGNATURES_PER_BATCH));
+        let piece_length = count.div_ceil(verifier.threads()).clamp(LEAST_BATCH, BATCH);
+        let mut pieces = Vec::with_capacity(count.div_ceil(piece_length));
         let mut numbered = numbered.into_iter();
         while numbered.len() > 0 {
-            let piece: Numbered<_> = numbered.by_ref().take(SIGNATURES_PER_BATCH).collect();
+            let piece: Numbered<_> = numbered.by_ref().take(piece_length).collect();
             pieces.push((Mutex::new(piece), Mutex::new(Numbered::new())));
         }
         let entropy = verifier.entropy();
@@ -192,8 +204,7 @@ impl CheckedTransaction {
 /// Things with their places in the order of the submissions.
 type Numbered<T> = Vec<(usize, T)>;
 
-/// One batch: if its equation does not hold, every signature is checked alone. Both ways accept
-/// exactly the same signatures (ZIP-215).
+/// Checks a piece: what needs no signature of each transaction, then all signatures together.
 fn check_piece(
     piece: Numbered<Box<Submission>>,
     rules: &Rules,
@@ -203,20 +214,38 @@ fn check_piece(
         .into_iter()
         .map(|(number, one)| (number, CheckedTransaction::check_unsigned(*one, rules)))
         .collect();
+    verify_together(&mut answers, entropy);
+    answers
+}
+
+/// One equation for all signatures. If it does not hold, each half has its own, so that a few bad
+/// signatures do not make everybody dear. Both ways accept exactly the same signatures (ZIP-215).
+fn verify_together(
+    answers: &mut [(usize, Result<CheckedTransaction, Malformed>)],
+    entropy: [u8; 32],
+) {
     let mut batch = BatchVerifier::new();
     for checked in answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()) {
         for (key, signature) in checked.pairs() {
             batch.queue(key, signature, checked.id().as_bytes());
         }
     }
-    if !batch.is_empty() && !batch.verify(entropy) {
-        for (_, answer) in &mut answers {
-            if let Ok(checked) = answer
-                && let Err(malformed) = checked.verify_signatures()
-            {
-                *answer = Err(malformed);
-            }
+    if batch.len() == 1 || (!batch.is_empty() && !batch.verify(entropy)) {
+        if answers.len() <= ONE_BY_ONE {
+            return verify_one_by_one(answers);
+        }
+        let (first, second) = answers.split_at_mut(answers.len() / 2);
+        verify_together(first, entropy);
+        verify_together(second, entropy);
+    }
+}
+
+fn verify_one_by_one(answers: &mut [(usize, Result<CheckedTransaction, Malformed>)]) {
+    for (_, answer) in answers {
+        if let Ok(checked) = answer
+            && let Err(malformed) = checked.verify_signatures()
+        {
+            *answer = Err(malformed);
         }
     }
-    answers
 }

@@ -21,6 +21,7 @@ pub mod error;
 mod history;
 pub mod layout;
 pub mod replay;
+mod replay_store;
 mod state_cache;
 pub mod store;
 pub mod view;

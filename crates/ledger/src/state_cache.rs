@@ -3,12 +3,17 @@
 //! A gateway's thousand readings ask for the same usage points, sequences and days over and over; a
 //! store answers each time from scratch. What stands here equals the store's newest state, also that
 //! a key is absent, so execution comes to the same result with and without it.
+//!
+//! Of single readings only the taken slots of each day are remembered: rules ask whether there is one
+//! already, which takes a bit, and nobody asks for their values again before the day is sealed.
 
 #![expect(clippy::disallowed_types, reason = "looked up only, never walked through")]
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
 
 /// Bytes of keys and values at most; when they are reached everything is forgotten.
 const MAX_BYTES: usize = 32 << 20;
@@ -22,26 +27,53 @@ pub struct StateCache(Mutex<Content>);
 #[derive(Default)]
 struct Content {
     height: u64,
-    rows: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    rows: HashMap<Vec<u8>, Option<Vec<u8>>, RandomState>,
+    days: HashMap<Vec<u8>, TakenSlots, RandomState>,
     bytes: usize,
 }
+
+/// The slots of a day that have a single reading, a bit each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TakenSlots([u64; TakenSlots::MAX / 64]);
+
+impl TakenSlots {
+    /// Slots that can be remembered; no day has so many (`primitives::reading::MAX_SLOTS_PER_DAY`).
+    pub const MAX: usize = 320;
+
+    /// Is there a reading?
+    pub const fn holds(&self, slot: u16) -> bool {
+        self.0[slot as usize / 64] >> (slot % 64) & 1 == 1
+    }
+
+    /// There is a reading from now on, or there is none any more.
+    pub const fn set(&mut self, slot: u16, taken: bool) {
+        let (word, bit) = (&mut self.0[slot as usize / 64], 1 << (slot % 64));
+        if taken { *word |= bit } else { *word &= !bit }
+    }
+}
+
+const _: () = assert!(primitives::reading::MAX_SLOTS_PER_DAY <= TakenSlots::MAX);
 
 impl Content {
     fn insert(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
         let key_bytes = key.len();
         let bytes =
             |value: &Option<Vec<u8>>| key_bytes + value.as_ref().map_or(0, Vec::len) + ROW_BYTES;
-        if self.bytes + bytes(&value) > MAX_BYTES {
-            self.forget();
-        }
-        self.bytes += bytes(&value);
+        self.make_room(bytes(&value));
         if let Some(before) = self.rows.insert(key, value) {
             self.bytes -= bytes(&before);
         }
     }
 
+    fn make_room(&mut self, bytes: usize) {
+        if self.bytes + bytes > MAX_BYTES {
+            self.forget();
+        }
+        self.bytes += bytes;
+    }
+
     fn forget(&mut self) {
-        (self.rows, self.bytes) = (HashMap::new(), 0);
+        (self.rows, self.days, self.bytes) = (HashMap::default(), HashMap::default(), 0);
     }
 }
 
@@ -72,6 +104,25 @@ impl CacheOfBlock<'_> {
     /// Remembers what the store answered, or what the block wrote.
     pub fn remember(&self, key: &[u8], value: Option<&[u8]>) {
         self.content.borrow_mut().insert(key.to_vec(), value.map(<[u8]>::to_vec));
+    }
+
+    /// Which slots of a day have a single reading; `None` when it is not known here.
+    pub fn taken_slots(&self, day: &[u8]) -> Option<TakenSlots> {
+        self.content.borrow().days.get(day).copied()
+    }
+
+    /// Remembers which slots of a day have a single reading.
+    pub fn remember_day(&self, day: &[u8], taken: TakenSlots) {
+        let mut content = self.content.borrow_mut();
+        content.make_room(day.len() + ROW_BYTES);
+        content.days.insert(day.to_vec(), taken);
+    }
+
+    /// A single reading was written or removed.
+    pub fn remember_slot(&self, day: &[u8], slot: u16, taken: bool) {
+        if let Some(known) = self.content.borrow_mut().days.get_mut(day) {
+            known.set(slot, taken);
+        }
     }
 
     /// The block was committed at this height.
@@ -118,6 +169,22 @@ mod tests {
         block.remember(b"key", Some(&[1]));
         block.keep(1);
         assert_eq!(cache.above(2).get(b"key"), None);
+    }
+
+    #[test]
+    fn taken_slots_follow_what_is_written() {
+        let cache = StateCache::default();
+        let block = cache.above(0);
+        block.remember_slot(b"unknown", 3, true);
+        assert_eq!(block.taken_slots(b"unknown"), None, "one slot says nothing of the others");
+        block.remember_day(b"day", TakenSlots::default());
+        block.remember_slot(b"day", 3, true);
+        let taken = block.taken_slots(b"day").expect("known");
+        assert!(taken.holds(3) && !taken.holds(2) && !taken.holds(299));
+        block.remember_slot(b"day", 3, false);
+        assert_eq!(block.taken_slots(b"day"), Some(TakenSlots::default()));
+        drop(block);
+        assert_eq!(cache.above(0).taken_slots(b"day"), None, "the block was not committed");
     }
 
     #[test]

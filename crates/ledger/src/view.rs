@@ -39,6 +39,11 @@ impl View {
         Self { rules, head, snapshot, open }
     }
 
+    /// The moment of the store that it reads.
+    pub(crate) const fn snapshot(&self) -> &Arc<dyn Snapshot> {
+        &self.snapshot
+    }
+
     fn history(&self) -> History<'_> {
         History { snapshot: &*self.snapshot, open: &self.open }
     }

@@ -45,6 +45,10 @@ impl Verifier for Threads {
         });
     }
 
+    fn threads(&self) -> usize {
+        self.count
+    }
+
     fn entropy(&self) -> [u8; 32] {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).expect("the operating system gives random bytes");

@@ -76,6 +76,16 @@ impl Transaction for SubmitReading {
     }
 }
 
+/// The day that the state key of a single reading belongs to, as the prefix of all its keys
+/// (`state_key::slot_readings`), and the slot; `None` for every other key. Who remembers which slots
+/// of a day are taken need not look for a new reading among the old ones.
+#[must_use]
+pub fn day_of_slot_reading(key: &[u8]) -> Option<(&[u8], u16)> {
+    const DAY_BYTES: usize = 1 + size_of::<UsagePointId>() + size_of::<i32>();
+    let (day, slot) = key.split_at_checked(DAY_BYTES)?;
+    (day[0] == b'r').then_some((day, u16::from_be_bytes(slot.try_into().ok()?)))
+}
+
 /// The payload must hash to the leaf.
 pub(super) fn check_leaf(
     usage_point: UsagePointId,
@@ -171,6 +181,17 @@ mod tests {
             (at(ended, 6), breaks(Rejection::ReadingExists { period: u64::from(ended.get()) })),
         ];
         network.check(&cases);
+    }
+
+    #[test]
+    fn a_key_of_the_state_tells_day_and_slot() {
+        let (point, day) =
+            (UsagePointId::new([7; 16]), primitives::calendar::LocalDay::new(9).unwrap());
+        let key = state_key::slot_reading(&point, day, 299);
+        let prefix = state_key::slot_readings(&point, day);
+        assert_eq!(day_of_slot_reading(&key), Some((prefix.as_slice(), 299)));
+        let others = [prefix, state_key::metered_day(&point, day), [&key[..], &[0]].concat()];
+        assert!(others.iter().all(|other| day_of_slot_reading(other).is_none()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
@@ -36,12 +37,14 @@ impl Replay {
             FjallStore::open(scratch.path(), FjallOptions::default()).map_err(LedgerError::from)?;
         let bar = output::progress(source.head().header.height.get(), "blocks");
         bar.set_prefix("replaying");
+        let started = Instant::now();
         let replayed = ledger::replay::replay(
             &source,
             Arc::new(target),
             &Threads::per_core(),
             &mut |height| bar.set_position(height),
         )?;
+        let seconds = started.elapsed().as_secs_f64();
         bar.finish_and_clear();
         let executed = &replayed.executed;
         if global.json {
@@ -49,6 +52,8 @@ impl Replay {
                 "ledger_id": source.rules().ledger_id().to_string(),
                 "height": replayed.height.get().to_string(),
                 "transactions": replayed.transactions.to_string(),
+                "readings": replayed.readings.to_string(),
+                "seconds": seconds,
                 "state_root": executed.state_root.to_string(),
                 "receipts_root": executed.receipts.to_string(),
             }))?;
@@ -56,6 +61,8 @@ impl Replay {
             output::line(&format!("ledger        {}", source.rules().ledger_id()))?;
             output::line(&format!("height        {}", replayed.height.get()))?;
             output::line(&format!("transactions  {}", replayed.transactions))?;
+            output::line(&format!("readings      {}", replayed.readings))?;
+            output::line(&format!("seconds       {seconds:.3}"))?;
             output::line(&format!("state root    {}", executed.state_root))?;
             output::line(&format!("receipts root {}", executed.receipts))?;
         }

@@ -78,6 +78,13 @@ impl WriteBatch {
         self.spaces.iter().all(Vec::is_empty)
     }
 
+    /// Leaves out all writes to other keyspaces.
+    pub(crate) fn keep(&mut self, kept: impl Fn(Keyspace) -> bool) {
+        for space in Keyspace::ALL.into_iter().filter(|space| !kept(*space)) {
+            self.spaces[space.position()].clear();
+        }
+    }
+
     fn push(&mut self, space: Keyspace, key: Vec<u8>, value: Option<Vec<u8>>) {
         assert!(
             (1..=KEY_BYTES_MAX).contains(&key.len()),
