@@ -42,6 +42,7 @@ use primitives::identifier::BillId;
 
 pub use metrics::{Metrics, Sources};
 pub use read_model::ReadModel;
+pub use response::network::NetworkState;
 pub use routes::router;
 pub use server::serve;
 
@@ -65,6 +66,9 @@ pub enum Proven {
 pub type ProofExporter =
     Arc<dyn Fn(&View, Proven) -> Result<Option<Vec<u8>>, LedgerError> + Send + Sync>;
 
+/// Asks the node for what only it can say of its network.
+pub type NetworkSource = Arc<dyn Fn() -> NetworkState + Send + Sync>;
+
 /// What the program decides about the API.
 #[derive(Clone)]
 pub struct ApiConfig {
@@ -81,6 +85,8 @@ pub struct ApiConfig {
     pub metrics: Arc<Metrics>,
     /// Answers searches; without it there are none.
     pub read_model: Option<Arc<ReadModel>>,
+    /// The node among the others.
+    pub network: NetworkSource,
 }
 
 /// The API of one ledger: what it reads from, what it submits to, and how.

@@ -28,4 +28,4 @@ pub mod orderer;
 pub use application::Application;
 pub use block::OrderedBlock;
 pub use engine::{Config, Network, run};
-pub use orderer::{Bft, Peer};
+pub use orderer::{Bft, Connected, Peer};

@@ -8,13 +8,14 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use commonware_cryptography::ChaCha20Poly1305;
-use commonware_cryptography::ed25519::PublicKey as EngineKey;
+use commonware_cryptography::ed25519::{PrivateKey, PublicKey as EngineKey};
 use commonware_p2p::authenticated::lookup;
 use commonware_p2p::{Address, AddressableManager, AddressableTrackedPeers, TrackedPeers};
-use commonware_runtime::{Runner as _, Supervisor, tokio as runtime_tokio};
+use commonware_runtime::{Metrics as _, Runner as _, Supervisor, tokio as runtime_tokio};
 use commonware_stream::cups::{self, Cups};
 use commonware_stream::sake::{self, Sake};
 use commonware_utils::NZUsize;
@@ -53,25 +54,45 @@ impl FromStr for Peer {
     }
 }
 
+type Count = Box<dyn Fn() -> usize + Send>;
+
+/// Counts the peers that are connected; 0 while nobody orders.
+#[derive(Clone, Default)]
+pub struct Connected(Arc<Mutex<Option<Count>>>);
+
+impl Connected {
+    /// How many.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.source().as_ref().map_or(0, |count| count())
+    }
+
+    fn source(&self) -> MutexGuard<'_, Option<Count>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Orders together with other validators.
 pub struct Bft {
     key: SigningKey,
     listen: SocketAddr,
     peers: Vec<Peer>,
     directory: PathBuf,
+    connected: Connected,
 }
 
 impl Bft {
     /// An orderer that votes with `key`, listens for other validators, and keeps its journal and its
     /// archives in `directory`.
     #[must_use]
-    pub const fn new(
-        key: SigningKey,
-        listen: SocketAddr,
-        peers: Vec<Peer>,
-        directory: PathBuf,
-    ) -> Self {
-        Self { key, listen, peers, directory }
+    pub fn new(key: SigningKey, listen: SocketAddr, peers: Vec<Peer>, directory: PathBuf) -> Self {
+        Self { key, listen, peers, directory, connected: Connected::default() }
+    }
+
+    /// Counts the connected peers while this orders.
+    #[must_use]
+    pub fn connected(&self) -> Connected {
+        self.connected.clone()
     }
 }
 
@@ -86,24 +107,15 @@ impl Orderer for Bft {
                 .with_tcp_nodelay(Some(true)),
         );
         let Self { key, listen, peers, .. } = self;
-        let (key, listen) = (key.clone(), *listen);
+        let (key, listen, connected) = (key.clone(), *listen, self.connected.clone());
         let book = book(&key, listen, peers)?;
         let ordering = ordering.clone();
         let namespace =
             [b"gridtally/network/v1/", &ordering.ledger.rules().ledger_id().as_bytes()[..]]
                 .concat();
         runner.start(|context| async move {
-            let handshake = Cups::<_, ChaCha20Poly1305>::new(
-                Sake {
-                    signer: engine_signer(&key),
-                    synchrony_bound: SYNCHRONY,
-                    max_handshake_age: 2 * SYNCHRONY,
-                    version: sake::Version::V1,
-                },
-                cups::Version::V1,
-            );
             let mut config = lookup::Config::local(
-                handshake,
+                handshake(&key),
                 &namespace,
                 listen,
                 NonZeroUsize::new(validators).expect("a ledger has a validator"),
@@ -115,6 +127,8 @@ impl Orderer for Bft {
             let channels: [_; CHANNELS as usize] =
                 std::array::from_fn(|channel| network.register(channel as u64, quota()));
             network.start();
+            let metrics = context.child("status");
+            *connected.source() = Some(Box::new(move || connections(&metrics.encode())));
             let (blocker, provider) = (oracle.clone(), oracle.clone());
             let track = move |epoch: u64, peers: TrackedPeers<EngineKey>| {
                 let addressed = |set: Set<EngineKey>| -> Map<EngineKey, Address> {
@@ -138,13 +152,35 @@ impl Orderer for Bft {
                 pace: Pace::default(),
             };
             let network = Network { blocker, peers: provider, track, channels };
-            run(context.child("node"), ordering, config, network, |application| application).await
+            let runtime = context.child("node");
+            let result = run(runtime, ordering, config, network, |application| application).await;
+            // The runtime must not outlive its runner.
+            *connected.source() = None;
+            result
         })
     }
 
     fn name(&self) -> &'static str {
         "bft"
     }
+}
+
+/// How two nodes prove to each other who they are, and agree on the key of their connection.
+fn handshake(key: &SigningKey) -> Cups<Sake<PrivateKey>, ChaCha20Poly1305> {
+    let sake = Sake {
+        signer: engine_signer(key),
+        synchrony_bound: SYNCHRONY,
+        max_handshake_age: 2 * SYNCHRONY,
+        version: sake::Version::V1,
+    };
+    Cups::new(sake, cups::Version::V1)
+}
+
+/// The connections in the engine's metrics: one line for each connected peer.
+fn connections(metrics: &str) -> usize {
+    let is_connection =
+        |line: &&str| line.split_once('{').is_some_and(|(name, _)| name.ends_with("_connected"));
+    metrics.lines().filter(is_connection).count()
 }
 
 /// Where everybody listens, ourselves included.

@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    bill, completions, demo, export, import, init, keys, load, meter, node, read_model, reference,
-    replay, show, simulate, submit, tariff, verify,
+    bill, completions, demo, export, import, init, keys, load, meter, network, node, read_model,
+    reference, replay, show, simulate, submit, tariff, verify,
 };
 
 /// A permissioned ledger for electricity: metering, verifiable billing, trading between neighbours.
@@ -74,6 +74,9 @@ pub enum Command {
     Init(init::Init),
     /// Run the node of a directory with its API.
     Node(node::NodeCommand),
+    /// A network of several organisations on this machine.
+    #[command(subcommand)]
+    Network(network::Network),
     /// The program of a meter.
     #[command(subcommand)]
     Meter(meter::Meter),

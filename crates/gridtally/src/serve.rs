@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::{Context, anyhow};
-use api::{Metrics, ReadModel, Sources};
-use consensus_bft::Bft;
+use api::{Metrics, NetworkState, ReadModel, Sources};
+use consensus_bft::{Bft, Connected};
 use ledger::Ledger;
 use ledger::store::Store;
 use node::{Node, NodeConfig, SystemClock, Threads};
-use primitives::key::SigningKey;
+use primitives::key::{PublicKey, SigningKey};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, oneshot};
@@ -86,6 +86,8 @@ impl Serve {
             clock: Arc::new(clock),
             verifier: Arc::new(Threads::per_core()),
         };
+        let public = config.key.public();
+        let connected = self.bft.as_ref().map(Bft::connected);
         let node = Arc::new(match self.bft {
             None => Node::start(config)?,
             Some(bft) => {
@@ -103,6 +105,7 @@ impl Serve {
             proof_exporter: Arc::new(crate::commands::proof::export),
             metrics,
             read_model: self.read_model.map(ReadModel::new),
+            network: network_source(public, connected, &node_slot),
         };
         if let Some(model) = &config.read_model {
             runtime.spawn(Arc::clone(model).follow(node.reader()));
@@ -124,6 +127,24 @@ fn sources(node: &Arc<OnceLock<Weak<Node>>>, store: &Arc<dyn Store>) -> Sources 
         mempool: Some(Box::new(move || Some(node.get()?.upgrade()?.status().mempool as u64))),
         store_bytes: Some(Box::new(move || store.disk_bytes().ok())),
     }
+}
+
+/// The node among the others; without peers once it has stopped.
+fn network_source(
+    key: PublicKey,
+    connected: Option<Connected>,
+    node: &Arc<OnceLock<Weak<Node>>>,
+) -> api::NetworkSource {
+    let node = Arc::clone(node);
+    Arc::new(move || {
+        let status = node.get().and_then(Weak::upgrade).map(|node| node.status());
+        NetworkState {
+            key,
+            orderer: status.as_ref().map_or("solo", |status| status.orderer),
+            peers: connected.as_ref().map_or(0, Connected::count),
+            mempool: status.map_or(0, |status| status.mempool),
+        }
+    })
 }
 
 /// The node itself, once no scrape of the metrics looks at it any more, which takes microseconds.

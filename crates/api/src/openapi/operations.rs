@@ -11,6 +11,7 @@ use crate::response::block::{BlockDetail, BlockEntry};
 use crate::response::day::{ChargesDay, FrequenciesDay, ReadingsDay};
 use crate::response::dues::{DisputeEntry, DuesDetail, PartyDues};
 use crate::response::estimate::{EstimateInputs, RegistersBefore};
+use crate::response::network::NetworkEntry;
 use crate::response::party::{KeyEntry, PartyDetail, PartyEntry, StationEntry};
 use crate::response::search::{MeterFound, PaymentFound, ReadingFound, TransactionFound};
 use crate::response::statement::{AccountStatement, PostingEntry, StatementEntry};
@@ -198,6 +199,11 @@ pub const OPERATIONS: &[Operation] = &[
         "/v1/genesis",
         "ledger",
         "The first agreement, as canonical bytes and readable.",
+    ),
+    read::<NetworkEntry>(
+        "/v1/network",
+        "ledger",
+        "The node among the others: role, peers, round, and what each validator signed last.",
     ),
     read::<Page<BlockEntry>>("/v1/blocks", "ledger", "Blocks, newest first.")
         .with(&["before", "limit"]),

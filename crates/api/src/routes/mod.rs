@@ -9,6 +9,7 @@ mod genesis;
 mod health;
 mod keys;
 mod live;
+mod network;
 mod openapi;
 mod pages;
 mod parties;
@@ -143,6 +144,7 @@ fn version_one() -> Vec<Endpoint> {
     vec![
         read("/v1/status", status::status),
         read("/v1/genesis", genesis::genesis),
+        read("/v1/network", network::network),
         write("post", "/v1/transactions", submissions),
         read("/v1/transactions/{transaction}", transactions::one),
         read("/v1/transactions/{transaction}/proof", transactions::proof),

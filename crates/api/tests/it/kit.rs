@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use api::{Api, ApiConfig, Metrics, Proven, ReadModel, router};
+use api::{Api, ApiConfig, Metrics, NetworkState, Proven, ReadModel, router};
 use axum::Router;
 use axum::body::{Body as HttpBody, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -288,6 +288,12 @@ impl Network {
             }),
             metrics: Arc::clone(&metrics),
             read_model: Some(Arc::clone(&model)),
+            network: Arc::new(|| NetworkState {
+                key: key("validator").public(),
+                orderer: "solo",
+                peers: 3,
+                mempool: 2,
+            }),
         };
         let api = Api::new(Arc::new(doors.clone()), Arc::new(doors), config);
         let nobody = Member { id: PartyId::default(), key: key("nobody") };

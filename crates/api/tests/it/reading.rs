@@ -175,6 +175,22 @@ async fn the_status_says_where_the_ledger_stands() {
 }
 
 #[tokio::test]
+async fn the_network_says_who_validates_and_who_signed() {
+    let network = Network::new(PRIVATE);
+    let seen = network.get("/v1/network").await.json();
+    let head = network.node.ledger.view().height().to_string();
+    assert_eq!((&seen["orderer"], &seen["height"]), (&"solo".into(), &head.as_str().into()));
+    assert_eq!((&seen["peers"], &seen["mempool"]), (&3.into(), &2.into()), "the node's own word");
+    let validators = seen["validators"].as_array().expect("a list");
+    assert_eq!(validators.len(), 1);
+    assert_eq!(validators[0]["last_signed"], head, "a solo validator signs every block");
+    let is_own = validators[0]["validator"] == seen["key"];
+    assert_eq!(seen["role"], if is_own { "validator" } else { "observer" });
+    assert_eq!(seen["view"], head, "the view of a solo block is its height");
+    assert!(seen["block_ms"].is_u64(), "{seen}");
+}
+
+#[tokio::test]
 async fn a_day_a_bill_and_a_transaction_carry_their_units() {
     let network = Network::new(OPEN_DEMO);
     let (point, day) = (network.usage_point, network.day);

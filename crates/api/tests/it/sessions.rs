@@ -237,6 +237,7 @@ fn table(network: &Network) -> Vec<Guarded> {
         // Ids, hashes, codes and kinds, and what is public by its nature.
         open("/v1/status", ""),
         open("/v1/genesis", ""),
+        open("/v1/network", ""),
         open("/v1/blocks", ""),
         open("/v1/blocks/{height}", ""),
         open("/v1/keys/{key_address}", ""),

@@ -87,7 +87,10 @@ pub enum ClockKind {
 
 impl Founding {
     /// The genesis with these keys.
-    fn genesis(
+    ///
+    /// # Errors
+    /// Usage: a value that no ledger can have.
+    pub fn genesis(
         &self,
         validator: PublicKey,
         owners: Vec<PublicKey>,

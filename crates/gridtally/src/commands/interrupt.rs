@@ -17,6 +17,19 @@ impl Interrupt {
     /// # Errors
     /// When the system gives no thread or no signals.
     pub fn listen() -> std::io::Result<Self> {
+        Self::listening(true)
+    }
+
+    /// The same for a command that has to clean up behind itself: however often it is asked, it
+    /// ends by itself.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no signals.
+    pub fn listen_patiently() -> std::io::Result<Self> {
+        Self::listening(false)
+    }
+
+    fn listening(ends_at_the_second: bool) -> std::io::Result<Self> {
         let asked = Self::default();
         let flag = Arc::clone(&asked.0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -25,7 +38,10 @@ impl Interrupt {
                 asked_to_stop().await;
                 flag.store(true, Ordering::Relaxed);
                 asked_to_stop().await;
-                std::process::exit(1);
+                if ends_at_the_second {
+                    std::process::exit(1);
+                }
+                std::future::pending::<()>().await;
             });
         })?;
         Ok(asked)

@@ -11,6 +11,7 @@ pub mod interrupt;
 pub mod keys;
 pub mod load;
 pub mod meter;
+pub mod network;
 pub mod node;
 pub mod play;
 pub mod proof;
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<Exit, Ended> {
         Command::Load(command) => command.run(&global),
         Command::Init(command) => command.run(&global),
         Command::Node(command) => command.run(&global),
+        Command::Network(command) => command.run(&global),
         Command::Keys(command) => command.run(&global),
         Command::Verify(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),

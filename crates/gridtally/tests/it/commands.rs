@@ -9,9 +9,10 @@ fn help_teaches_and_wrong_words_are_exit_2() {
         assert!(help.contains(word), "{word}");
     }
     expect(0, &["--version"]);
-    for command in
-        ["demo", "simulate", "init", "node", "keys", "verify", "replay", "tariff", "submit", "show"]
-    {
+    for command in [
+        "demo", "simulate", "init", "node", "network", "keys", "verify", "replay", "tariff",
+        "submit", "show",
+    ] {
         expect(0, &[command, "--help"]);
     }
     expect(2, &["no-such-command"]);

@@ -36,6 +36,7 @@ pub struct Load {
     connection: Connection,
     buyer: Signer,
     aggregator: PartyId,
+    aggregator_key: SigningKey,
     next: u64,
     /// Told "accepted", with the height.
     acknowledged: Vec<(TransactionId, u64)>,
@@ -84,14 +85,34 @@ impl Load {
         send(&regulator, backing.into(), &[]);
         let household = register("household", Role::Consumer, &buyer);
         send(&regulator, household.into(), &[&buyer, &provider]);
+        Self::of(url, buyer, aggregator)
+    }
+
+    /// A buyer and an aggregator that are known to the ledger.
+    pub fn of(url: &str, buyer: SigningKey, aggregator_key: SigningKey) -> Self {
+        let connection = Connection::new(url).unwrap();
+        let address = aggregator_key.public().address();
+        let key = connection.get_json(&format!("/v1/keys/{address}")).unwrap();
+        let aggregator = key["party"].as_str().unwrap().parse().unwrap();
         Self {
             buyer: connection.signer(buyer).unwrap(),
             connection,
-            aggregator: aggregator_id,
+            aggregator,
+            aggregator_key,
             next: 0,
             acknowledged: Vec::new(),
             unanswered: Vec::new(),
         }
+    }
+
+    /// How many purchases were answered with "accepted".
+    pub fn acknowledged(&self) -> usize {
+        self.acknowledged.len()
+    }
+
+    /// Sends to this node from now on, and gives up on an answer after a time.
+    pub fn send_to(&mut self, url: &str, patience: Duration) {
+        self.connection = Connection::with_timeout(url, patience).unwrap();
     }
 
     /// Buys once more.
@@ -103,8 +124,10 @@ impl Load {
             coin_amount: MicroCurrency::new(TOKENS / 2),
             tokens: MicroCurrency::new(TOKENS),
         };
-        let submission =
-            self.buyer.submission(body, Vec::new(), &[&key(3)], valid_until()).unwrap();
+        let submission = self
+            .buyer
+            .submission(body, Vec::new(), &[&self.aggregator_key], valid_until())
+            .unwrap();
         let id = submission.transaction.id();
         match self.connection.submit(std::slice::from_ref(&submission)) {
             Ok(outcomes) if outcomes[0].status == SubmitStatus::Accepted => {

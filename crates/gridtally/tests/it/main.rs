@@ -12,6 +12,7 @@ mod kills;
 mod liar;
 mod meter;
 mod month;
+mod network;
 mod node;
 mod process;
 mod proofs;

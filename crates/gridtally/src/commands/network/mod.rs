@@ -1,0 +1,43 @@
+//! `gridtally network`: a network of several organisations on this machine, each with a node in a
+//! process of its own.
+//!
+//! [`folder`] says what lies where, [`founding`] makes it, [`process`] starts and stops nodes,
+//! [`registration`] makes the organisations known to the ledger.
+
+mod down;
+mod folder;
+mod founding;
+mod organisations;
+mod process;
+mod registration;
+mod status;
+mod up;
+
+use clap::Subcommand;
+
+use crate::cli::Global;
+use crate::exit::{Ended, Exit};
+
+/// A network of several organisations on this machine.
+///
+/// Each organisation has a key, a configuration and a validator in a process of its own, as it would
+/// have on a machine of its own; docs/network.md shows the same with separate machines.
+#[derive(Debug, Subcommand)]
+pub enum Network {
+    /// Found a network and start its nodes, or start a stopped one again.
+    Up(up::Up),
+    /// What every node of a network says of itself.
+    Status(status::Status),
+    /// Stop a network and remove it.
+    Down(down::Down),
+}
+
+impl Network {
+    pub fn run(self, global: &Global) -> Result<Exit, Ended> {
+        match self {
+            Self::Up(command) => command.run(global),
+            Self::Status(command) => command.run(global),
+            Self::Down(command) => command.run(global),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The organisations of a network and what each of them does.
+
+use anyhow::anyhow;
+use contracts::registry::Role;
+
+use crate::exit::{EndWith, Ended, Exit};
+
+/// Validators of one network on one machine.
+const MAX_ORGANISATIONS: usize = 32;
+
+/// An organisation that runs a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Organisation {
+    /// Its name, which is also its alias on the ledger and the name of its files.
+    pub name: String,
+    /// What it may do on the ledger.
+    pub roles: Vec<Role>,
+}
+
+impl Organisation {
+    /// Does it have this role?
+    pub fn is(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+}
+
+/// The organisations of these names. A name that begins with `regulator`, `grid` or `dist` says what
+/// its organisation is; where nobody is, the first other name is the grid operator, the last one the
+/// regulator, and the rest are distributors. The grid operator also countersigns registrations and
+/// issues tokens.
+///
+/// # Errors
+/// Usage: too few or too many, a name twice, a name that is no file name.
+pub fn organisations(names: &[String]) -> Result<Vec<Organisation>, Ended> {
+    let wrong = |text: String| Err::<Vec<_>, _>(anyhow!(text)).end_with(Exit::Usage);
+    if !(3..=MAX_ORGANISATIONS).contains(&names.len()) {
+        return wrong(format!(
+            "--orgs names {} organisations; wanted are 3 to {MAX_ORGANISATIONS}: a grid operator, \
+             a distributor, a regulator",
+            names.len()
+        ));
+    }
+    for (index, name) in names.iter().enumerate() {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty()
+            || name.len() > 32
+            || name.starts_with('-')
+            || !name.chars().all(is_plain)
+        {
+            return wrong(format!(
+                "--orgs: {name:?} is no name; wanted are up to 32 small letters, digits and dashes"
+            ));
+        }
+        if name == "owner" || name.starts_with("household-") || name.starts_with("meter-") {
+            return wrong(format!("--orgs: {name:?} is the name of another key"));
+        }
+        if names[..index].contains(name) {
+            return wrong(format!("--orgs names {name:?} twice"));
+        }
+    }
+    let organisations = assigned(names);
+    if !organisations.iter().any(|one| one.is(Role::Distributor)) {
+        return wrong("--orgs names no distributor".to_owned());
+    }
+    Ok(organisations)
+}
+
+fn assigned(names: &[String]) -> Vec<Organisation> {
+    let mut roles: Vec<Option<Role>> = names.iter().map(|name| role_of_name(name)).collect();
+    if !roles.contains(&Some(Role::GridOperator)) {
+        let first = roles.iter().position(Option::is_none).unwrap_or(0);
+        roles[first] = Some(Role::GridOperator);
+    }
+    if !roles.contains(&Some(Role::Regulator)) {
+        let last = roles.iter().rposition(Option::is_none).unwrap_or(roles.len() - 1);
+        roles[last] = Some(Role::Regulator);
+    }
+    let mut has_provider = false;
+    let named = names.iter().zip(roles);
+    named
+        .map(|(name, role)| {
+            let role = role.unwrap_or(Role::Distributor);
+            let mut roles = vec![role];
+            if role == Role::GridOperator && !std::mem::replace(&mut has_provider, true) {
+                roles.extend([Role::Aggregator, Role::NetworkProvider]);
+            }
+            Organisation { name: name.clone(), roles }
+        })
+        .collect()
+}
+
+fn role_of_name(name: &str) -> Option<Role> {
+    let beginnings =
+        [("regulator", Role::Regulator), ("grid", Role::GridOperator), ("dist", Role::Distributor)];
+    beginnings.iter().find(|(beginning, _)| name.starts_with(beginning)).map(|(_, role)| *role)
+}
+
+/// A role as the command line writes it.
+pub const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Regulator => "regulator",
+        Role::GridOperator => "grid-operator",
+        Role::Distributor => "distributor",
+        Role::Aggregator => "aggregator",
+        Role::NetworkProvider => "network-provider",
+        Role::Producer => "producer",
+        Role::Consumer => "consumer",
+    }
+}
+
+/// Rule: of n validators ⌊(n − 1) / 3⌋ may fail.
+pub const fn tolerated_faults(validators: usize) -> usize {
+    validators.saturating_sub(1) / 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_roles(names: &str) -> Vec<Role> {
+        let names: Vec<String> = names.split(',').map(str::to_owned).collect();
+        organisations(&names).unwrap().iter().map(|one| one.roles[0]).collect()
+    }
+
+    #[test]
+    fn names_or_places_tell_the_roles() {
+        use Role::{Distributor, GridOperator, Regulator};
+        let usual = [GridOperator, Distributor, Distributor, Regulator];
+        assert_eq!(first_roles("grid,dist-a,dist-b,regulator"), usual);
+        assert_eq!(first_roles("a,b,c,d"), usual);
+        assert_eq!(first_roles("regulator,x,y"), [Regulator, GridOperator, Distributor]);
+        assert_eq!(first_roles("dist-a,dist-b,dist-c"), [GridOperator, Distributor, Regulator]);
+        let names = ["grid-1", "grid-2", "dist", "regulator"].map(str::to_owned);
+        let two = organisations(&names).unwrap();
+        assert!(two[0].is(Role::NetworkProvider) && !two[1].is(Role::NetworkProvider));
+    }
+
+    #[test]
+    fn names_that_are_no_names() {
+        for wrong in [
+            "a,b",
+            "a,b,b",
+            "a,b,",
+            "a,B,c",
+            "a,../b,c",
+            "-a,b,c",
+            "owner,b,c",
+            "grid,regulator,grid-2",
+        ] {
+            let names: Vec<String> = wrong.split(',').map(str::to_owned).collect();
+            assert_eq!(organisations(&names).unwrap_err().exit, Exit::Usage, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn four_tolerate_one() {
+        assert_eq!([1, 2, 3, 4, 6, 7].map(tolerated_faults), [0, 0, 0, 1, 1, 2]);
+    }
+}

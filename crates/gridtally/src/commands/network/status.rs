@@ -1,0 +1,174 @@
+//! `gridtally network status`: what every node of a network says of itself.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use clap::Args;
+use client::connection::Connection;
+use serde_json::{Value, json};
+
+use super::folder::{Folder, NetworkFile, NodeEntry};
+use super::organisations::tolerated_faults;
+use super::process::Process;
+use crate::cli::Global;
+use crate::commands::connect::field_u64;
+use crate::exit::{EndWith, Ended, Exit};
+use crate::output;
+
+/// A node that does not answer within this time counts as down.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What every node of a network says of itself.
+///
+/// Height and state root, connected peers, epoch and view (round), the mean time of a block, what
+/// waits in the mempool, and the newest block that carries the validator's signature. The exit code
+/// is 1 when a node is down.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The network's directory.
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+}
+
+impl Status {
+    pub fn run(self, global: &Global) -> Result<Exit, Ended> {
+        let folder = Folder::to_read(&self.dir)?;
+        let Some(network) = folder.network()? else {
+            return Err(anyhow!(
+                "the founding of the network in {0} was cut short; `gridtally network up --dir \
+                 {0}` begins it again",
+                self.dir.display()
+            ))
+            .end_with(Exit::Failure);
+        };
+        let asked: Vec<Asked> = std::thread::scope(|scope| {
+            let folder = &folder;
+            let ask = |node| scope.spawn(move || Asked::new(folder, node));
+            let threads: Vec<_> = network.nodes.iter().map(ask).collect();
+            threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+        });
+        let down = asked.iter().filter(|node| node.answer.is_err()).count();
+        if global.json {
+            output::json(&document(&network, &asked))?;
+        } else {
+            print(&network, &asked, down)?;
+        }
+        Ok(if down == 0 { Exit::Success } else { Exit::Failure })
+    }
+}
+
+/// A node and what it answered.
+struct Asked {
+    node: NodeEntry,
+    pid: Option<u32>,
+    answer: Result<Value, String>,
+}
+
+impl Asked {
+    fn new(folder: &Folder, node: &NodeEntry) -> Self {
+        let pid = Process::of(folder, &node.name).map(|process| process.pid);
+        let answer = Connection::with_timeout(&node.url(), PATIENCE)
+            .and_then(|connection| connection.get_json("/v1/network"))
+            .map_err(|error| error.to_string());
+        Self { node: node.clone(), pid, answer }
+    }
+
+    /// A field of the answer; null when the node is down.
+    fn field(&self, name: &str) -> Value {
+        self.answer.as_ref().map_or(Value::Null, |answer| answer[name].clone())
+    }
+}
+
+/// The newest block with the signature of a validator that any of the nodes knows.
+fn last_signed(asked: &[Asked], key: &str) -> Option<u64> {
+    let validators = asked.iter().filter_map(|node| node.answer.as_ref().ok());
+    let entries = validators.filter_map(|answer| answer["validators"].as_array()).flatten();
+    let own = entries.filter(|entry| entry["validator"] == key);
+    own.filter_map(|entry| field_u64(entry, "last_signed")).max()
+}
+
+fn document(network: &NetworkFile, asked: &[Asked]) -> Value {
+    let nodes = asked.iter().map(|it| {
+        json!({
+            "name": it.node.name,
+            "answers": it.answer.is_ok(),
+            "problem": it.answer.as_ref().err(),
+            "height": it.field("height"),
+            "state_root": it.field("state_root"),
+            "peers": it.field("peers"),
+            "role": it.field("role"),
+            "api": it.node.url(),
+            "pid": it.pid,
+            "epoch": it.field("epoch"),
+            "view": it.field("view"),
+            "block_ms": it.field("block_ms"),
+            "mempool": it.field("mempool"),
+            "key": it.node.key,
+            "last_signed": last_signed(asked, &it.node.key).map(|height| height.to_string()),
+        })
+    });
+    json!({
+        "ledger_id": network.ledger_id,
+        "tolerated_faults": tolerated_faults(network.nodes.len()),
+        "nodes": nodes.collect::<Vec<_>>(),
+    })
+}
+
+fn print(network: &NetworkFile, asked: &[Asked], down: usize) -> Result<(), Ended> {
+    let all = network.nodes.len();
+    output::line(&format!(
+        "ledger {}, {} of {all} nodes answer, {} may fail",
+        network.ledger_id,
+        all - down,
+        tolerated_faults(all)
+    ))?;
+    let head = [
+        "organisation",
+        "role",
+        "API",
+        "process",
+        "height",
+        "state root",
+        "peers",
+        "epoch/view",
+        "block ms",
+        "mempool",
+        "signed",
+    ];
+    let mut table = output::table(&head, 3);
+    let text = |value: Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    for it in asked {
+        let signed = last_signed(asked, &it.node.key).map_or_else(String::new, |it| it.to_string());
+        let root: String = text(it.field("state_root")).chars().take(12).collect();
+        let round = match &it.answer {
+            Ok(_) => format!("{}/{}", text(it.field("epoch")), text(it.field("view"))),
+            Err(_) => String::new(),
+        };
+        let role = if it.answer.is_ok() { text(it.field("role")) } else { "down".to_owned() };
+        table.add_row([
+            it.node.name.clone(),
+            role,
+            it.node.url(),
+            it.pid.map_or_else(String::new, |pid| pid.to_string()),
+            text(it.field("height")),
+            root,
+            text(it.field("peers")),
+            round,
+            text(it.field("block_ms")),
+            text(it.field("mempool")),
+            signed,
+        ]);
+    }
+    output::line(&table.to_string())?;
+    for it in asked {
+        if let Err(problem) = &it.answer {
+            output::line(&format!("{} is down: {problem}", it.node.name))?;
+        }
+    }
+    Ok(())
+}

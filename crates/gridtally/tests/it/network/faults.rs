@@ -1,0 +1,147 @@
+//! Nodes that are killed, run on a wrong clock, or cannot write.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use client::connection::Connection;
+use nix::sys::signal::Signal;
+
+use super::{NAMES, TestNetwork, buy_for, height, is_long};
+use crate::process::{NodeProcess, gridtally};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn one_of_four_is_killed_under_load_and_the_rest_go_on() {
+    let network = TestNetwork::up();
+    let mut load = network.load("grid");
+    buy_for(&mut load, Duration::from_secs(1));
+    network.kill("dist-b");
+    let before = load.acknowledged();
+    buy_for(&mut load, Duration::from_secs(4));
+    assert!(load.acknowledged() > before, "the others go on");
+    let there = height(&network.url("grid"));
+    network.start();
+    let urls = network.urls(&NAMES);
+    network.agree(&urls, there + 1, PATIENCE);
+    // Nothing that was answered is lost, at any node.
+    for url in &urls {
+        load.compare(url);
+    }
+}
+
+#[test]
+fn kill_after_kill_of_any_node_loses_nothing() {
+    if !is_long() {
+        return;
+    }
+    let network = TestNetwork::up();
+    let mut load = network.load("grid");
+    for round in 0..20 {
+        buy_for(&mut load, Duration::from_millis(700));
+        let victim = NAMES[round % 4];
+        // What is on its way to the victim gets no answer; everything else goes on elsewhere.
+        network.kill(victim);
+        let other = NAMES[(round + 1) % 4];
+        let _ = load.step();
+        load.compare(&network.url(other));
+        load.send_to(&network.url(other), PATIENCE);
+        buy_for(&mut load, Duration::from_secs(1));
+        network.start();
+        println!("kill {round} of {victim}: {} acknowledged", load.acknowledged());
+    }
+    let urls = network.urls(&NAMES);
+    network.agree(&urls, height(&urls[0]), PATIENCE);
+    for url in &urls {
+        load.compare(url);
+    }
+}
+
+#[test]
+fn two_of_four_are_killed_and_the_ledger_stands_still_until_they_are_back() {
+    if !is_long() {
+        return;
+    }
+    let network = TestNetwork::up();
+    let mut load = network.load("grid");
+    buy_for(&mut load, Duration::from_secs(2));
+    network.kill("dist-a");
+    network.kill("dist-b");
+    let url = network.url("grid");
+    std::thread::sleep(Duration::from_secs(2));
+    let stands = height(&url);
+    load.send_to(&url, Duration::from_secs(5));
+    assert!(load.step().is_err(), "nobody may say that this was accepted");
+    assert_eq!(height(&url), stands, "two of four make no block");
+    network.start();
+    let back = Instant::now();
+    while height(&url) <= stands {
+        assert!(back.elapsed() < Duration::from_secs(5), "it does not go on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    println!("went on {:?} after both were back", back.elapsed());
+    let urls = network.urls(&NAMES);
+    network.agree(&urls, stands + 1, PATIENCE);
+    for url in &urls {
+        load.compare(url);
+    }
+    buy_for(&mut load, Duration::from_secs(1));
+}
+
+#[test]
+fn a_wrong_clock_on_one_node_moves_nobody_elses() {
+    if !is_long() {
+        return;
+    }
+    for offset in ["3600000", "-3600000"] {
+        let network = TestNetwork::up();
+        network.kill("dist-b");
+        let wrong = NodeProcess::start(&network.path("nodes/dist-b"), &["--clock-offset", offset]);
+        let mut load = network.load("grid");
+        buy_for(&mut load, Duration::from_secs(15));
+        let mut urls = network.urls(&["grid", "dist-a", "regulator"]);
+        let node = Connection::new(&urls[0]).unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let off = node.status().unwrap().time.get().abs_diff(now.as_millis() as u64);
+        assert!(off < 10_000, "the ledger's time is off by {off} ms");
+        urls.push(wrong.url.clone());
+        network.agree(&urls, height(&urls[0]), PATIENCE);
+        load.compare(&wrong.url);
+        println!("clock off by {offset} ms: {} acknowledged", load.acknowledged());
+        wrong.signal(Signal::SIGTERM);
+        assert_eq!(wrong.wait(), Some(0));
+    }
+}
+
+#[test]
+fn a_full_disk_ends_one_node_and_the_rest_go_on() {
+    if !is_long() {
+        return;
+    }
+    let network = TestNetwork::up();
+    network.kill("dist-b");
+    let dir = network.path("nodes/dist-b");
+    // The signal of a file that grows too large is ignored, so that the write fails as on a full disk.
+    let mut command = Command::new("sh");
+    let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
+    command.args(["-c", script, gridtally().get_program().to_str().unwrap()]);
+    command.args(["node", "--json", "--listen", "127.0.0.1:0", "--dir"]).arg(&dir);
+    command.stdin(Stdio::null());
+    let full = NodeProcess::wait_for(command);
+    let mut load = network.load("grid");
+    buy_for(&mut load, Duration::from_secs(2));
+    let pid = full.id().to_string();
+    let limited = Command::new("prlimit").args(["--fsize=4096", "--pid", &pid]).status();
+    if !limited.is_ok_and(|status| status.success()) {
+        println!("SKIPPED: prlimit is not there, so no disk can be made to look full");
+        return;
+    }
+    buy_for(&mut load, Duration::from_secs(5));
+    assert_eq!(full.wait(), Some(6), "it ends with the code of a full disk");
+    network.start();
+    let urls = network.urls(&NAMES);
+    network.agree(&urls, height(&urls[0]), PATIENCE);
+    for url in &urls {
+        load.compare(url);
+    }
+}
