@@ -26,8 +26,8 @@ pub const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES + MAX_PAYLOAD_BYTES + GATHER
 /// What still waits after this time is passed on again.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// One message.
-type Batch = Bounded<Submission, MAX_TRANSACTIONS>;
+/// One message: transactions that wait at its sender.
+pub type Batch = Bounded<Submission, MAX_TRANSACTIONS>;
 
 /// Starts passing on and taking in.
 pub(crate) fn start<E, S, R>(

@@ -1,5 +1,6 @@
 //! Certificates and blocks: the engine's bytes and ours.
 
+mod hostile_bytes;
 mod nodes;
 
 use commonware_codec::{Decode, DecodeExt, Encode};
@@ -62,6 +63,23 @@ fn header(set: &ValidatorSet) -> Header {
 fn proposal(header: &Header) -> Proposal<Digest> {
     let round = Round::new(Epoch::new(header.epoch), View::new(300));
     Proposal::new(round, View::new(298), digest(&header.hash()))
+}
+
+/// A certificate of three of the four over the header.
+fn proposal_signed_by_three(set: &ValidatorSet) -> Certificate {
+    let header = header(set);
+    let namespace = vote_namespace(&header.ledger_id);
+    let votes: Vec<_> = keys(3)
+        .iter()
+        .map(|key| {
+            let scheme = Scheme::signer(&namespace, participants(set), engine_signer(key));
+            Finalize::sign(&scheme.expect("a validator"), proposal(&header)).expect("a vote")
+        })
+        .collect();
+    let verifier = Scheme::verifier(&namespace, participants(set));
+    let finalization =
+        Finalization::from_finalizes(&verifier, non_empty![@votes.iter()], &Sequential);
+    certificate(&finalization.expect("a quorum"), set).expect("of this set")
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn key(number: u8) -> SigningKey {
     SigningKey::from_seed([number; 32])
 }
 
-fn genesis() -> Genesis {
+pub fn genesis() -> Genesis {
     let validators = (1..=4).map(|number| key(number).public()).collect();
     let now = SystemClock::default().now();
     Genesis {
