@@ -5,8 +5,9 @@
 //!
 //! A header commits to the execution of the block before it. So that what happened can be proven,
 //! an empty closing block follows the last transactions: on a virtual clock at once and before the
-//! answers, so that the same submissions always give the same blocks; on a system clock after a
-//! short pause, so that a lone client's next transaction needs no second fsync before it.
+//! answers, so that the same submissions, sent one after the other, always give the same blocks; on a
+//! system clock after a short pause, so that a lone client's next transaction needs no second fsync
+//! before it.
 
 use std::time::Duration;
 
@@ -123,7 +124,9 @@ impl Orderer for Solo {
             let pending = taken.unwrap_or_default();
             let is_idle = pending.is_empty();
             let answers = self.order(ordering, pending)?;
-            if (is_virtual || is_idle) && needs_closing(ordering) {
+            // Under load the block of those who wait already commits to this one.
+            let is_alone = is_virtual && ordering.mempool.is_empty();
+            if (is_alone || is_idle) && needs_closing(ordering) {
                 self.close(ordering)?;
             }
             answers.send();
