@@ -154,6 +154,7 @@ impl Viewer {
         match state.key_record(&key.address()).map(|record| record.holder) {
             Some(Holder::Party(party)) => self.is(party),
             Some(Holder::Meter(usage_point)) => self.sees_usage_point_id(state, usage_point),
+            Some(Holder::Node(organisation)) => self.is(organisation),
             None => false,
         }
     }
@@ -189,6 +190,11 @@ impl Viewer {
             | Body::AmendTariff(_)
             | Body::SetBackingLimit(_)
             | Body::SetFineRules(_)
+            | Body::RegisterNode(_)
+            | Body::RemoveNode(_)
+            | Body::RotateNodeKey(_)
+            | Body::ProposeChange(_)
+            | Body::ApproveChange(_)
             | Body::AdvanceClock(_) => true,
             Body::GrantRole(body) => self.is(body.party),
             Body::RevokeRole(body) => self.is(body.party),
@@ -271,6 +277,12 @@ impl Viewer {
             | Event::BillRefused { .. }
             | Event::BackingLimitSet { .. }
             | Event::FineRulesSet { .. }
+            | Event::NodeRegistered { .. }
+            | Event::NodeRemoved { .. }
+            | Event::ChangeProposed { .. }
+            | Event::ChangeApproved { .. }
+            | Event::ChangeAccepted { .. }
+            | Event::ValidatorsScheduled { .. }
             | Event::ClockAdvanced { .. } => true,
             // Its numbers may tell a balance, and it names nobody: `sees_transaction` decides.
             Event::Rejected { .. } => false,

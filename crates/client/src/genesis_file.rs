@@ -203,6 +203,7 @@ pub(crate) struct GenesisJson {
     owner: OwnerJson,
     clock_keeper: Option<Written<PublicKey>>,
     validators: Vec<Written<PublicKey>>,
+    epoch_blocks: u32,
     parameters: ParametersJson,
 }
 
@@ -292,6 +293,7 @@ impl GenesisJson {
             },
             clock_keeper: genesis.clock_keeper.map(Written),
             validators: written(&genesis.validators),
+            epoch_blocks: genesis.epoch_blocks,
             parameters: ParametersJson {
                 registration_needs_network_provider: parameters.registration_needs_network_provider,
                 registration_needs_majority: parameters.registration_needs_majority,
@@ -333,6 +335,7 @@ impl GenesisJson {
             },
             clock_keeper: self.clock_keeper.map(|key| key.0),
             validators: ValidatorSet::new(unwritten(self.validators))?,
+            epoch_blocks: self.epoch_blocks,
             parameters: Parameters {
                 registration_needs_network_provider: self
                     .parameters

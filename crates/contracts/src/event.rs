@@ -385,4 +385,46 @@ events! {
         /// Its id: that of the publishing transaction.
         profile: TransactionId
     }
+    /// A node was registered, or its peer address changed.
+    NodeRegistered {
+        /// Who runs it.
+        organisation: PartyId,
+        /// The address of its key.
+        node: KeyAddress
+    }
+    /// A node was removed.
+    NodeRemoved {
+        /// Who ran it.
+        organisation: PartyId,
+        /// The address of its key.
+        node: KeyAddress
+    }
+    /// A change was proposed.
+    ChangeProposed {
+        /// The proposal.
+        proposal: TransactionId,
+        /// Who proposed it.
+        proposer: PartyId
+    }
+    /// A proposal was approved by one of those in office.
+    ChangeApproved {
+        /// The proposal.
+        proposal: TransactionId,
+        /// Who approved it.
+        party: PartyId
+    }
+    /// A proposal has all the approvals it needs.
+    ChangeAccepted {
+        /// The proposal.
+        proposal: TransactionId,
+        /// The height of the first block in which the change acts.
+        acts_from: u64
+    }
+    /// A set of validators will act.
+    ValidatorsScheduled {
+        /// The first epoch in which it does.
+        epoch: u64,
+        /// Hash of the set, as headers carry it.
+        validators_hash: Hash
+    }
 }

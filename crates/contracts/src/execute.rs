@@ -72,6 +72,12 @@ impl Context<'_> {
         }
     }
 
+    /// The epoch of the block.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.rules.epoch_of(self.position.height)
+    }
+
     /// Did this key cosign?
     #[must_use]
     pub fn cosigned_by(&self, key: &PublicKey) -> bool {
@@ -282,6 +288,10 @@ fn permit_and_execute(
         cosigners: &envelope.cosigners,
         payload: ordered.payload,
     };
+    // A meter signs alone: nothing of it is ever endorsed.
+    if !matches!(sender, Sender::Meter(_)) {
+        context.require_endorsements(state, entry.kind)?;
+    }
     ordered.body.execute(&context, state)
 }
 
@@ -304,7 +314,8 @@ fn is_permitted(state: &dyn State, sender: Sender, senders: &[Who]) -> Result<bo
 /// Whom a key speaks for at `time`.
 ///
 /// # Errors
-/// [`Rejection::KeyUnknown`], [`Rejection::KeyRevoked`], [`Rejection::KeyNotYetActive`].
+/// [`Rejection::KeyUnknown`], [`Rejection::KeyRevoked`], [`Rejection::KeyNotYetActive`];
+/// [`Rejection::SenderNotPermitted`] for the key of a node.
 pub fn resolve(
     state: &dyn State,
     rules: &Rules,
@@ -328,6 +339,8 @@ pub fn resolve(
     Ok(match record.holder {
         Holder::Party(party) => Sender::Party(party),
         Holder::Meter(usage_point) => Sender::Meter(usage_point),
+        // A node's key votes and greets its peers; it sends nothing.
+        Holder::Node(_) => return Err(Rejection::SenderNotPermitted),
     })
 }
 

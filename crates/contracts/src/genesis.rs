@@ -20,6 +20,12 @@ use crate::rejection::Rejection;
 /// Members of the owner's council at most.
 pub const MAX_OWNER_KEYS: usize = 16;
 
+/// Blocks of the shortest epoch.
+pub const MIN_EPOCH_BLOCKS: u32 = 4;
+
+/// Blocks of an epoch when a genesis is made without a wish: some minutes.
+pub const DEFAULT_EPOCH_BLOCKS: u32 = 300;
+
 /// The end of the year 9999 in milliseconds since 1970: no block, day or period is later.
 pub const LATEST_MS: u64 = 253_402_300_799_999;
 
@@ -78,6 +84,20 @@ pub struct Parameters {
     pub rejections_per_hour: u32,
 }
 
+impl Parameters {
+    /// Are the parameters possible?
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub const fn check(&self) -> Result<(), &'static str> {
+        if self.token_price_micro_coin.get() > 0 {
+            Ok(())
+        } else {
+            Err("the price of a token must be positive")
+        }
+    }
+}
+
 impl Default for Parameters {
     fn default() -> Self {
         Self {
@@ -116,6 +136,8 @@ pub struct Genesis {
     pub clock_keeper: Option<PublicKey>,
     /// The first validators; a solo ledger has one.
     pub validators: ValidatorSet,
+    /// Blocks of an epoch, at least [`MIN_EPOCH_BLOCKS`]; the validators change only at its end.
+    pub epoch_blocks: u32,
     /// Parameters of the rules.
     pub parameters: Parameters,
 }
@@ -219,10 +241,8 @@ impl Rules {
             genesis.clock_keeper.is_none_or(|keeper| !genesis.owner.keys.contains(&keeper)),
             "the clock keeper has a key of its own",
         )?;
-        field(
-            genesis.parameters.token_price_micro_coin.get() > 0,
-            "the price of a token must be positive",
-        )?;
+        field(genesis.epoch_blocks >= MIN_EPOCH_BLOCKS, "an epoch has at least four blocks")?;
+        genesis.parameters.check().map_err(GenesisError::Field)?;
         field(genesis.time.get() <= LATEST_MS, "the genesis lies before the year 10000")?;
         let calendar = Calendar::new(genesis.slot_minutes, genesis.zone.clone())?;
         field(
@@ -253,6 +273,22 @@ impl Rules {
     #[must_use]
     pub const fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// The epoch of the block at a height: 0 for the genesis and the first `epoch_blocks` blocks.
+    #[must_use]
+    pub const fn epoch_of(&self, height: u64) -> u64 {
+        height.saturating_sub(1) / self.genesis.epoch_blocks as u64
+    }
+
+    /// The height of an epoch's first block.
+    ///
+    /// # Panics
+    /// For an epoch that no chain reaches.
+    #[must_use]
+    pub const fn first_height_of(&self, epoch: u64) -> u64 {
+        let before = epoch.checked_mul(self.genesis.epoch_blocks as u64);
+        before.expect("no chain is as long").checked_add(1).expect("no chain is as long")
     }
 
     /// The minor unit of the currency in micro.

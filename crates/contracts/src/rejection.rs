@@ -326,4 +326,38 @@ rejections! {
     900 ClockIsNotVirtual => "this ledger's clock is not virtual";
     /// A virtual clock only moves forward.
     901 ClockNotForward => "a virtual clock only moves forward";
+    /// No such node.
+    902 NodeUnknown => "no such node is registered";
+    /// The ledger has as many nodes as one may have.
+    903 TooManyNodes { bound } => "a ledger may have at most {bound} nodes";
+    /// A validator gives up its seat before it leaves.
+    904 NodeHoldsSeat => "the node holds a validator's seat, now or in a coming epoch";
+    /// The node holds a seat already.
+    905 SeatTaken => "the node holds a seat already";
+    /// The node holds no seat.
+    906 NoSeat => "the node holds no seat";
+    /// A set of validators has at least one seat and at most so many.
+    907 SeatsOutOfRange { seats, bound } => "{seats} seats, there are 1 to {bound}";
+    /// One organisation would hold a third of the seats or more.
+    908 TooManySeats { seats, of } => "one organisation would hold {seats} of {of} seats";
+    /// A regulator's organisation holds a seat.
+    909 NoRegulatorSeat => "no regulator would hold a seat";
+    /// The sender had no office when the change was proposed.
+    910 NotInOffice => "the sender neither regulates nor runs a validator since the proposal";
+    /// No such proposal.
+    911 ProposalUnknown => "no such proposal";
+    /// The proposal was accepted or has expired.
+    912 ProposalEnded => "the proposal was accepted or has expired";
+    /// Everybody who signed has approved before.
+    913 ApprovedBefore => "everybody who signed has approved before";
+    /// A change acts two epochs after its approval at the earliest.
+    914 ActsTooEarly { earliest } => "the change acts at height {earliest} at the earliest";
+    /// Too many changes of one kind wait for their time.
+    915 TooManyScheduled { bound } => "at most {bound} values of one kind are scheduled";
+    /// A version of the protocol follows a lower one.
+    916 ProtocolNotNewer { version } => "the protocol has version {version} already";
+    /// Governance wants more signatures for this kind of transaction.
+    917 EndorsementMissing { role, signed, wanted } => "{signed} of {wanted} parties with role {role} endorsed this kind of transaction";
+    /// There are as many regulators as may be in office.
+    918 TooManyRegulators { bound } => "at most {bound} regulators are in office, coming or going";
 }

@@ -37,6 +37,13 @@
 //! | `F` | usage point | `FineAccount` |
 //! | `R` | distributor or ZERO | `FineRulesHistory` |
 //! | `S` | usage point, first and last day | `Statement` |
+//! | `N` | key address | `Node` |
+//! | `O` | – | the regulators' times in office |
+//! | `V` | – | `Schedule` of the validators, by epoch |
+//! | `G` | transaction | `Proposal` |
+//! | `P` | – | `Schedule` of the parameters, by height |
+//! | `E` | transaction kind | `Schedule` of its endorsements, by height |
+//! | `U` | – | `Schedule` of the protocol's versions, by height |
 
 use primitives::calendar::{LocalDay, SettlementPeriod};
 use primitives::hash::Hash;
@@ -339,6 +346,60 @@ pub fn backing_limit(aggregator: &PartyId) -> Vec<u8> {
 pub fn payment_reference(reference: &str) -> Vec<u8> {
     let hash = Hash::of_domain("gridtally/payment-reference/v1", &[reference.as_bytes()]);
     key(b'x', &[hash.as_bytes()])
+}
+
+/// A registered node.
+#[must_use]
+pub fn node(key_address: &KeyAddress) -> Vec<u8> {
+    key(b'N', &[key_address.as_bytes()])
+}
+
+/// All nodes, for lists.
+#[must_use]
+pub fn nodes() -> Vec<u8> {
+    key(b'N', &[])
+}
+
+/// The regulators' times in office.
+#[must_use]
+pub fn offices() -> Vec<u8> {
+    key(b'O', &[])
+}
+
+/// The validators, by epoch.
+#[must_use]
+pub fn seats() -> Vec<u8> {
+    key(b'V', &[])
+}
+
+/// A proposal.
+#[must_use]
+pub fn proposal(id: &TransactionId) -> Vec<u8> {
+    key(b'G', &[id.as_bytes()])
+}
+
+/// All proposals, for lists.
+#[must_use]
+pub fn proposals() -> Vec<u8> {
+    key(b'G', &[])
+}
+
+/// The parameters, by height.
+#[must_use]
+pub fn parameters() -> Vec<u8> {
+    key(b'P', &[])
+}
+
+/// What a kind of transaction needs beside its sender's signature, by height.
+#[must_use]
+pub fn endorsements(kind: u16) -> Vec<u8> {
+    key(b'E', &[&kind.to_be_bytes()])
+}
+
+/// The protocol's versions, by height.
+#[must_use]
+pub fn protocol() -> Vec<u8> {
+    key(b'U', &[])
 }
 
 /// The virtual clock.

@@ -15,7 +15,9 @@ use crate::billing::{
 };
 use crate::execute::Context;
 use crate::genesis::Rules;
-use crate::governance::AdvanceClock;
+use crate::governance::{
+    AdvanceClock, ApproveChange, ProposeChange, RegisterNode, RemoveNode, RotateNodeKey,
+};
 use crate::metering::{
     CorrectFrequency, CorrectReading, DeleteFrequency, EstimateDay, PublishFrequency,
     PublishStandardProfile, SealDay, SealFrequencyDay, SealGatewayBatch, SubmitReading,
@@ -233,6 +235,11 @@ transactions! {
     }
     governance {
         901 AdvanceClock,
+        902 RegisterNode,
+        903 RemoveNode,
+        904 RotateNodeKey,
+        905 ProposeChange,
+        906 ApproveChange,
     }
 }
 

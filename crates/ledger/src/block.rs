@@ -153,6 +153,7 @@ fn check_link(
         (header.ledger_id == rules.ledger_id(), "it belongs to another ledger"),
         (header.height.get() == parent.height.get() + 1, "it does not follow the head"),
         (header.parent == parent_hash, "its parent is not the head"),
+        (header.epoch == rules.epoch_of(header.height.get()), "it names another epoch"),
         (header.time > parent.time, "its time is not later than its parent's"),
         (
             header.time.get() <= contracts::genesis::LATEST_MS,

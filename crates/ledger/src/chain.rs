@@ -20,6 +20,7 @@ use primitives::units::{BlockHeight, Timestamp};
 use crate::block::CheckedBlock;
 use crate::block_state::{BlockState, writes_hash};
 use crate::chunk;
+use crate::epochs;
 use crate::error::LedgerError;
 use crate::history::{History, OpenChunks};
 use crate::layout::{self, Head, SealedHeader};
@@ -126,22 +127,27 @@ impl Ledger {
 
     /// A header that follows the head, to be completed by `CheckedBlock::assemble`.
     #[must_use]
-    pub fn next_header(&self, proposer: PublicKey, time: Timestamp) -> Header {
-        let head = self.head();
-        Header {
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn next_header(&self, proposer: PublicKey, time: Timestamp) -> Result<Header, LedgerError> {
+        let view = self.view();
+        let head = view.head();
+        let validators = view.validators_at(head.header.height.get() + 1)?;
+        Ok(Header {
             version: HEADER_VERSION,
             ledger_id: self.rules.ledger_id(),
             height: BlockHeight::new(head.header.height.get() + 1),
             parent: head.hash,
             time,
             proposer,
-            epoch: head.header.epoch,
-            validators_hash: head.header.validators_hash,
-            next_validators_hash: head.header.next_validators_hash,
+            epoch: validators.epoch,
+            validators_hash: validators.current.hash(),
+            next_validators_hash: validators.next.hash(),
             transactions_root: primitives::merkle::empty_root(),
             executed: head.executed,
             context: Bounded::default(),
-        }
+        })
     }
 
     /// The time that the next block carries. On a virtual clock it is the state's; on a system clock
@@ -197,6 +203,7 @@ impl Ledger {
             });
         }
         self.compare_execution(header)?;
+        let validators = epochs::check(&self.view(), header)?;
         let history = History { snapshot: &*snapshot, open: &self.open };
         let state = BlockState::new(history, header.height.get(), block.transactions());
         let cache = self.cache.above(head.header.height.get());
@@ -209,6 +216,7 @@ impl Ledger {
             index_transactions(&mut batch, header.height.get(), &receipts, &*snapshot)?;
         }
         let head = write_results(&mut batch, header, &head, &receipts, writes);
+        epochs::put_set_change(&mut batch, &self.rules, header, &validators);
         self.store.commit(batch, durability)?;
         let snapshot = Arc::from(self.store.snapshot()?);
         if let Some(cache) = cache {

@@ -51,6 +51,21 @@ pub enum LedgerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The ledger goes on with a version of the protocol that this program does not know.
+    #[error(
+        "from height {height} on the ledger runs version {version} of the protocol, which this program does not know: install a newer one, nothing is lost"
+    )]
+    ProtocolUnknown {
+        /// The height of the first block of that version.
+        height: BlockHeight,
+        /// The version.
+        version: u8,
+    },
+    /// The validators changed more often than one proof can tell.
+    #[error(
+        "the validators changed too often for one proof from the genesis: anchor it at a final header"
+    )]
+    TooManySetChanges,
     /// What a bill was computed from is not there any more.
     #[error("the bill cannot be proven any more: {0}")]
     Unprovable(#[from] contracts::billing::bill_proof::CollectError),

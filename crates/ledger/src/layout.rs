@@ -13,6 +13,7 @@
 //! | `Accumulator` | `n`, level, index | complete node |
 //! | `Accumulator` | `e`, height | what was executed after it |
 //! | `Index` | `b`, usage point, bill number | bill id |
+//! | `Index` | `v`, height | the validators that act after the epoch ending there |
 //!
 //! Integers in keys are big endian, so that keys sort as their numbers do.
 
@@ -117,6 +118,23 @@ pub fn executed(height: u64) -> Vec<u8> {
     let mut key = vec![b'e'];
     key.extend_from_slice(&height.to_be_bytes());
     key
+}
+
+/// Key of the validators that act after the epoch whose last block has this height.
+pub fn set_change(height: u64) -> Vec<u8> {
+    let mut key = set_changes();
+    key.extend_from_slice(&height.to_be_bytes());
+    key
+}
+
+/// Beginning of the keys of all changes of validators.
+pub fn set_changes() -> Vec<u8> {
+    vec![b'v']
+}
+
+/// The height in the key of a change of validators.
+pub fn height_of_set_change(key: &[u8]) -> Option<u64> {
+    key.get(1..)?.try_into().ok().map(u64::from_be_bytes)
 }
 
 /// Key of a usage point's bill.

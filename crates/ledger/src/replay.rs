@@ -58,7 +58,6 @@ pub fn replay(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Replayed, LedgerError> {
     let view = source.view();
-    let validators = view.rules().genesis().validators.clone();
     let again = Ledger::again(&view, target)?;
     let rules = again.rules();
     let mut readings = 0;
@@ -89,6 +88,7 @@ pub fn replay(
                         return Err(LedgerError::Block { height, reason });
                     }
                 } else {
+                    let validators = again.view().validators_at(height)?.current;
                     check_certificate(checked.header(), &sealed.certificate, &validators)?;
                     uncertified = 0;
                 }

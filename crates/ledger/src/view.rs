@@ -261,7 +261,7 @@ impl View {
         failure?;
         Ok(Some(ReceiptProof {
             validators: self.rules.genesis().validators.clone(),
-            set_changes: Bounded::default(),
+            set_changes: self.set_changes(anchor.header.epoch)?,
             anchor,
             receipt_in_block,
             block_in_accumulator: block_in_accumulator.map_err(|_| damaged("accumulator node"))?,
@@ -323,6 +323,14 @@ impl View {
             return Ok(Some(self.rules.genesis().header()));
         }
         Ok(self.sealed_header(height)?.map(|sealed| sealed.header))
+    }
+
+    pub(crate) fn rows(
+        &self,
+        space: Keyspace,
+        scan: &Scan,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+        Ok(self.snapshot.range(space, scan)?)
     }
 
     fn row<T: borsh::BorshDeserialize>(

@@ -83,7 +83,8 @@ impl Node {
     /// [`NodeError::NotTheValidator`] when this key cannot order alone.
     pub fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let ledger = Arc::new(Ledger::open(config.store, config.genesis)?);
-        let validators = &ledger.rules().genesis().validators;
+        let next = ledger.head().header.height.get() + 1;
+        let validators = ledger.view().validators_at(next)?.current;
         if validators.len() != 1 {
             return Err(NodeError::NotSolo(validators.len()));
         }

@@ -237,7 +237,7 @@ impl Service {
         let answers = CheckedTransaction::check_many(submissions, &rules, &*self.verifier);
         let view = self.ledger.view();
         let time = self.ledger.next_time(self.clock.now())?;
-        let mut seen = SeenKeys::default();
+        let mut seen = Seen::default();
         let mut judged = Vec::with_capacity(answers.len());
         for answer in answers {
             judged.push(match answer {
@@ -257,7 +257,7 @@ impl Service {
         view: &View,
         checked: &CheckedTransaction,
         time: Timestamp,
-        seen: &mut SeenKeys,
+        seen: &mut Seen,
     ) -> Result<Option<Submitted>, LedgerError> {
         let Some(objection) = self.objection(view, checked, time, seen)? else { return Ok(None) };
         // Rule: the first receipt stays the answer for an id, whatever stands against it by now. A
@@ -272,7 +272,7 @@ impl Service {
         view: &View,
         checked: &CheckedTransaction,
         time: Timestamp,
-        seen: &mut SeenKeys,
+        seen: &mut Seen,
     ) -> Result<Option<SubmitError>, LedgerError> {
         if let Err(malformed) = checked.check_time(time) {
             return Ok(Some(SubmitError::Malformed(malformed)));
@@ -284,7 +284,7 @@ impl Service {
             // A revoked key or one that waits gets its receipt.
             Err(_) => return Ok(None),
         };
-        let bound = view.rules().genesis().parameters.rejections_per_hour;
+        let bound = seen.quota(view)?;
         let mut quota = self.quota.lock().expect(UNPOISONED);
         if quota.is_reached(&sender, bound, time) {
             return Ok(Some(SubmitError::QuotaExceeded { bound }));
@@ -293,22 +293,36 @@ impl Service {
     }
 }
 
-/// Keys looked up for one request: a gateway's thousand transactions ask once for each key.
+/// What one request looks up: a gateway's thousand transactions ask once for each key.
 #[derive(Default)]
-struct SeenKeys(BTreeMap<PublicKey, Result<Sender, Rejection>>);
+struct Seen {
+    keys: BTreeMap<PublicKey, Result<Sender, Rejection>>,
+    quota: Option<u32>,
+}
 
-impl SeenKeys {
+impl Seen {
+    /// Ordered rejections that a party may cause in an hour.
+    fn quota(&mut self, view: &View) -> Result<u32, LedgerError> {
+        if let Some(known) = self.quota {
+            return Ok(known);
+        }
+        let next = view.height() + 1;
+        let quota = view.read(|state| state.parameters(view.rules(), next))?.rejections_per_hour;
+        self.quota = Some(quota);
+        Ok(quota)
+    }
+
     fn resolve(
         &mut self,
         view: &View,
         key: &PublicKey,
         time: Timestamp,
     ) -> Result<Result<Sender, Rejection>, LedgerError> {
-        if let Some(known) = self.0.get(key) {
+        if let Some(known) = self.keys.get(key) {
             return Ok(known.clone());
         }
         let resolved = view.read(|state| resolve(state, view.rules(), key, time))?;
-        self.0.insert(*key, resolved.clone());
+        self.keys.insert(*key, resolved.clone());
         Ok(resolved)
     }
 }

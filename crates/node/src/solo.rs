@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use contracts::genesis::Clock;
 use ledger::CheckedBlock;
-use primitives::header::Certificate;
+use primitives::header::{Certificate, Header};
 use primitives::key::SigningKey;
 use primitives::units::Timestamp;
 
@@ -80,10 +80,21 @@ impl Solo {
             own.push((checked.id(), waiters));
             transactions.push(checked);
         }
-        let header = ordering.ledger.next_header(self.key.public(), time);
+        let header = ordering.ledger.next_header(self.key.public(), time)?;
+        self.require_office(ordering, &header)?;
         let block = CheckedBlock::assemble(header, transactions);
         let certificate = Certificate::solo(block.header(), &self.key);
         ordering.finalized(&block, &certificate, own)
+    }
+
+    /// The set may have changed at the end of an epoch: then others order.
+    fn require_office(&self, ordering: &Ordering, header: &Header) -> Result<(), NodeError> {
+        let validators = ordering.ledger.view().validators_at(header.height.get())?.current;
+        match validators.keys() {
+            [only] if *only == self.key.public() => Ok(()),
+            [_] => Err(NodeError::NotTheValidator),
+            others => Err(NodeError::NotSolo(others.len())),
+        }
     }
 
     fn next_time(&mut self, ordering: &Ordering) -> Result<Timestamp, NodeError> {

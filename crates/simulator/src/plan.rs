@@ -133,6 +133,7 @@ pub fn genesis(plan: &DayPlan) -> Result<Genesis, PlanError> {
         owner: Owner { threshold: 1, keys: Bounded::try_from(keys).expect("one key") },
         clock_keeper: Some(public(DemoRole::ClockKeeper)),
         validators: ValidatorSet::new(vec![public(DemoRole::Validator)]).expect("one key"),
+        epoch_blocks: contracts::genesis::DEFAULT_EPOCH_BLOCKS,
         parameters: Parameters::default(),
     })
 }

@@ -11,6 +11,7 @@ use crate::response::block::{BlockDetail, BlockEntry};
 use crate::response::day::{ChargesDay, FrequenciesDay, ReadingsDay};
 use crate::response::dues::{DisputeEntry, DuesDetail, PartyDues};
 use crate::response::estimate::{EstimateInputs, RegistersBefore};
+use crate::response::governance::{Governance, NodeEntry, ProposalEntry};
 use crate::response::network::NetworkEntry;
 use crate::response::party::{KeyEntry, PartyDetail, PartyEntry, StationEntry};
 use crate::response::search::{MeterFound, PaymentFound, ReadingFound, TransactionFound};
@@ -204,6 +205,18 @@ pub const OPERATIONS: &[Operation] = &[
         "/v1/network",
         "ledger",
         "The node among the others: role, peers, round, and what each validator signed last.",
+    ),
+    read::<Governance>(
+        "/v1/governance",
+        "governance",
+        "Epoch, validators, parameters and endorsements, in force and to come.",
+    ),
+    read::<Page<NodeEntry>>("/v1/nodes", "governance", "Every registered node."),
+    read::<Page<ProposalEntry>>("/v1/proposals", "governance", "Proposed changes.").with(PAGED),
+    read::<ProposalEntry>(
+        "/v1/proposals/{proposal}",
+        "governance",
+        "A proposed change with its approvals.",
     ),
     read::<Page<BlockEntry>>("/v1/blocks", "ledger", "Blocks, newest first.")
         .with(&["before", "limit"]),

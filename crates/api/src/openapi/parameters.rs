@@ -41,6 +41,7 @@ const PARAMETERS: &[Parameter] = &[
     path("party", Form::Hex(64), "The id of a party."),
     path("usage_point", Form::Hex(32), "The id of a usage point."),
     path("bill", Form::Hex(32), "The id of a bill."),
+    path("proposal", Form::Hex(64), "The id of a proposal: of the proposing transaction."),
     path("tariff", Form::Hex(32), "The id of a tariff."),
     query("after", Form::Text, "Where the page begins: `next` of the page before."),
     query("bills_after", Form::Text, "Where the list of bills begins."),

@@ -210,7 +210,8 @@ impl Pass<'_> {
                 subjects.insert(Subject::UsagePoint(usage_point));
                 Ok(None)
             }
-            None => Ok(None),
+            // A node's key signs for nobody but itself: its organisation signs beside it.
+            Some(Holder::Node(_)) | None => Ok(None),
         }
     }
 

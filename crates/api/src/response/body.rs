@@ -21,7 +21,7 @@ use primitives::hash::Hash;
 use primitives::identifier::{PartyId, StationId, UsagePointId};
 use serde_json::{Value, json};
 
-use super::{Period, party, tariff, texts};
+use super::{Period, governance, party, tariff, texts};
 
 /// The fields of a body.
 #[must_use]
@@ -78,17 +78,41 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         | Body::PayDues(_) => of_billing(body, rules),
         Body::BuyTokens(BuyTokens { aggregator, reference, coin_amount, tokens })
         | Body::RedeemTokens(RedeemTokens { aggregator, reference, coin_amount, tokens }) => {
-            pairs([
-                ("aggregator", aggregator),
-                ("reference", reference),
-                ("coin_amount_micro", &coin_amount.get()),
-                ("tokens_micro", &tokens.get()),
-            ])
+            of_tokens(aggregator, reference, coin_amount.get(), tokens.get())
         }
         Body::SetBackingLimit(it) => {
             pairs([("aggregator", &it.aggregator), ("limit_micro", &it.limit.get())])
         }
+        Body::RegisterNode(_)
+        | Body::RemoveNode(_)
+        | Body::RotateNodeKey(_)
+        | Body::ProposeChange(_)
+        | Body::ApproveChange(_)
+        | Body::AdvanceClock(_) => of_governance(body),
+    }
+}
+
+fn of_tokens(aggregator: &PartyId, reference: &str, coin: i64, tokens: i64) -> Value {
+    pairs([
+        ("aggregator", aggregator),
+        ("reference", &reference),
+        ("coin_amount_micro", &coin),
+        ("tokens_micro", &tokens),
+    ])
+}
+
+/// The bodies about how the ledger runs.
+fn of_governance(body: &Body) -> Value {
+    match body {
+        Body::RegisterNode(it) => {
+            pairs([("node_key", &it.key), ("peer_address", &it.peer_address)])
+        }
+        Body::RemoveNode(it) => pairs([("node", &it.node)]),
+        Body::RotateNodeKey(it) => pairs([("from_node", &it.from), ("to_node", &it.to)]),
+        Body::ProposeChange(it) => governance::change(&it.change),
+        Body::ApproveChange(it) => pairs([("proposal", &it.proposal)]),
         Body::AdvanceClock(it) => pairs([("to", &it.to), ("to_ms", &it.to.get())]),
+        _ => Value::Null,
     }
 }
 

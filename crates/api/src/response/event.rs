@@ -86,7 +86,13 @@ fn open(event: &Event, rules: &Rules) -> Value {
         Event::BackingLimitSet { aggregator, limit } => {
             pairs([("aggregator", aggregator), ("limit_micro", &limit.get())])
         }
-        Event::ClockAdvanced { to } => pairs([("to", to), ("to_ms", &to.get())]),
+        Event::NodeRegistered { .. }
+        | Event::NodeRemoved { .. }
+        | Event::ChangeProposed { .. }
+        | Event::ChangeApproved { .. }
+        | Event::ChangeAccepted { .. }
+        | Event::ValidatorsScheduled { .. }
+        | Event::ClockAdvanced { .. } => of_governance(event),
         Event::MeterInstalled { .. }
         | Event::ReadingSubmitted { .. }
         | Event::ReadingLate { .. }
@@ -100,6 +106,30 @@ fn open(event: &Event, rules: &Rules) -> Value {
         | Event::TariffAssigned { .. }
         | Event::SlotsCharged { .. }
         | Event::SlotChargeWithdrawn { .. } => of_periods(event, rules),
+    }
+}
+
+/// The events about how the ledger runs.
+fn of_governance(event: &Event) -> Value {
+    match event {
+        Event::NodeRegistered { organisation, node }
+        | Event::NodeRemoved { organisation, node } => {
+            pairs([("organisation", organisation), ("node", node)])
+        }
+        Event::ChangeProposed { proposal, proposer } => {
+            pairs([("proposal", proposal), ("proposer", proposer)])
+        }
+        Event::ChangeApproved { proposal, party } => {
+            pairs([("proposal", proposal), ("party", party)])
+        }
+        Event::ChangeAccepted { proposal, acts_from } => {
+            json!({ "proposal": proposal.to_string(), "acts_from_height": acts_from })
+        }
+        Event::ValidatorsScheduled { epoch, validators_hash } => {
+            json!({ "epoch": epoch, "validators_hash": validators_hash.to_string() })
+        }
+        Event::ClockAdvanced { to } => pairs([("to", to), ("to_ms", &to.get())]),
+        _ => Value::Null,
     }
 }
 

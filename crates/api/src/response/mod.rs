@@ -14,6 +14,7 @@ pub mod day;
 pub mod dues;
 pub mod estimate;
 pub mod event;
+pub mod governance;
 pub mod network;
 pub mod party;
 pub mod receipt;

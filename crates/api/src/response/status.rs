@@ -1,7 +1,7 @@
 //! The node's word about itself, and the genesis.
 
 use contracts::Genesis;
-use contracts::genesis::{Clock, Privacy};
+use contracts::genesis::{Clock, Parameters, Privacy};
 use data_encoding::BASE64URL_NOPAD;
 use ledger::View;
 use primitives::codec::encode;
@@ -136,6 +136,8 @@ pub struct GenesisEntry {
     pub clock_keeper: Option<String>,
     /// The first validators, in order.
     pub validators: Vec<String>,
+    /// Blocks of an epoch; the validators change only at its end.
+    pub epoch_blocks: u32,
     /// Parameters of the rules.
     pub parameters: ParametersEntry,
 }
@@ -190,7 +192,6 @@ impl GenesisEntry {
             unix_seconds: start.to_string(),
             offset_seconds: *offset,
         });
-        let parameters = &genesis.parameters;
         Self {
             ledger_id: genesis.ledger_id().to_string(),
             bytes: BASE64URL_NOPAD.encode(&encode(genesis)),
@@ -216,12 +217,21 @@ impl GenesisEntry {
             },
             clock_keeper: genesis.clock_keeper.map(|key| key.to_string()),
             validators: texts(genesis.validators.keys()),
-            parameters: ParametersEntry {
-                registration_needs_network_provider: parameters.registration_needs_network_provider,
-                registration_needs_majority: parameters.registration_needs_majority,
-                token_price_micro_coin: parameters.token_price_micro_coin.get().to_string(),
-                rejections_per_hour: parameters.rejections_per_hour,
-            },
+            epoch_blocks: genesis.epoch_blocks,
+            parameters: ParametersEntry::new(&genesis.parameters),
+        }
+    }
+}
+
+impl ParametersEntry {
+    /// Parameters in readable form.
+    #[must_use]
+    pub fn new(parameters: &Parameters) -> Self {
+        Self {
+            registration_needs_network_provider: parameters.registration_needs_network_provider,
+            registration_needs_majority: parameters.registration_needs_majority,
+            token_price_micro_coin: parameters.token_price_micro_coin.get().to_string(),
+            rejections_per_hour: parameters.rejections_per_hour,
         }
     }
 }

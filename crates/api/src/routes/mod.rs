@@ -6,6 +6,7 @@ mod blocks;
 mod dues;
 mod events;
 mod genesis;
+mod governance;
 mod health;
 mod keys;
 mod live;
@@ -189,6 +190,10 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/search/readings", readings::search),
         read("/v1/events", events::list),
         read("/v1/live", live::open),
+        read("/v1/governance", governance::governance),
+        read("/v1/nodes", governance::nodes),
+        read("/v1/proposals", governance::proposals),
+        read("/v1/proposals/{proposal}", governance::proposal),
         read("/v1/tariffs", tariffs::list),
         read("/v1/tariffs/{tariff}", tariffs::one),
         write("post", "/v1/session", login),

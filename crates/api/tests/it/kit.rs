@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use contracts::account::{BuyTokens, SetBackingLimit};
 use contracts::billing::{DisputeBill, IssueBill, IssueStatement};
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
-use contracts::governance::AdvanceClock;
+use contracts::governance::{AdvanceClock, Change, ProposeChange};
 use contracts::metering::{
     CorrectReading, PublishFrequency, Registers, SealDay, SealFrequencyDay, SubmitReading,
     frequency_root,
@@ -39,7 +39,8 @@ use primitives::key::{PublicKey, SigningKey};
 use primitives::proof::ReceiptProof;
 use primitives::reading::{DayPayload, DaySeed, Quality, Reading, ReadingPayload, reading_leaf};
 use primitives::units::{
-    MicroCurrency, MicroPerKilowattHour, MilliHertz, Sequence, Timestamp, WattHours, Watts,
+    BlockHeight, MicroCurrency, MicroPerKilowattHour, MilliHertz, Sequence, Timestamp, WattHours,
+    Watts,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -78,7 +79,7 @@ impl Node {
     pub fn append(&self, transactions: Vec<CheckedTransaction>) -> Vec<Outcome> {
         let proposer = key("validator");
         let time = self.ledger.next_time(Timestamp::ZERO).expect("the store answers");
-        let header = self.ledger.next_header(proposer.public(), time);
+        let header = self.ledger.next_header(proposer.public(), time).expect("the store answers");
         let block = CheckedBlock::assemble(header, transactions);
         let certificate = Certificate::solo(block.header(), &proposer);
         let receipts = self.ledger.append(&block, &certificate).expect("the block follows");
@@ -191,6 +192,8 @@ pub struct Network {
     pub model: Arc<ReadModel>,
     pub metrics: Arc<Metrics>,
     pub regulator: Member,
+    /// A change that the regulator stays alone with.
+    pub proposal: TransactionId,
     pub provider: Member,
     pub grid: Member,
     pub distributor: Member,
@@ -304,6 +307,7 @@ impl Network {
             model,
             metrics,
             regulator: nobody.clone(),
+            proposal: TransactionId::default(),
             provider: nobody.clone(),
             grid: nobody.clone(),
             distributor: nobody.clone(),
@@ -340,6 +344,7 @@ impl Network {
         };
         let id = self.accept(&[&key("owner 1"), &key("owner 2"), &regulator], body, Vec::new());
         self.regulator = Member { id: PartyId::from_transaction(&id), key: regulator };
+        self.proposal = self.propose();
         self.provider = self.admit("provider", &[Role::NetworkProvider]);
         self.grid = self.admit("grid operator", &[Role::GridOperator]);
         self.distributor = self.admit("distributor", &[Role::Distributor]);
@@ -518,6 +523,12 @@ impl Network {
         self.accept(&[&self.customer.key], body, Vec::new());
     }
 
+    fn propose(&self) -> TransactionId {
+        let from_height = BlockHeight::new(self.node.ledger.rules().first_height_of(2));
+        let change = Change::Protocol { from_height, version: 2 };
+        self.accept(&[&self.regulator.key], ProposeChange { change }, Vec::new())
+    }
+
     /// Days go by.
     pub fn wait_days(&self, days: u64) {
         let now = self.node.ledger.view().head().header.time;
@@ -669,6 +680,7 @@ fn genesis(day: LocalDay, demo: bool) -> Genesis {
         owner: Owner { threshold: 2, keys: owner.try_into().expect("two") },
         clock_keeper: Some(key("clock keeper").public()),
         validators: ValidatorSet::new(vec![key("validator").public()]).expect("one"),
+        epoch_blocks: contracts::genesis::DEFAULT_EPOCH_BLOCKS,
         parameters: Parameters::default(),
     }
 }

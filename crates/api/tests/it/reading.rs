@@ -15,6 +15,7 @@ fn addresses(network: &Network) -> Vec<String> {
 /// The same, each with the pattern under which the API's document describes it.
 pub fn addresses_with_patterns(network: &Network) -> Vec<(String, String)> {
     let parts = [
+        ("{proposal}", network.proposal.to_string()),
         ("{height}", "1".to_owned()),
         ("{transaction}", network.seal.to_string()),
         ("{key_address}", network.customer.key.public().address().to_string()),

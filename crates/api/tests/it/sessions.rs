@@ -185,6 +185,7 @@ fn table(network: &Network) -> Vec<Guarded> {
         let path = [("{usage_point}", usage_point.to_string()), ("{bill}", bill.to_string()),
             ("{transaction}", seal.to_string()), ("{party}", party.to_string()),
             ("{key_address}", key.to_string()), ("{tariff}", tariff.to_string()),
+            ("{proposal}", network.proposal.to_string()),
             ("{height}", "1".to_owned())]
             .iter().fold(format!("{pattern}{more}"), |path, (part, value)| path.replace(part, value));
         Guarded { pattern, path, seers, values }
@@ -244,6 +245,10 @@ fn table(network: &Network) -> Vec<Guarded> {
         open("/v1/keys/{key_address}/sequence", ""),
         open("/v1/stations", ""),
         open("/v1/frequency", ""),
+        open("/v1/governance", ""),
+        open("/v1/nodes", ""),
+        open("/v1/proposals", ""),
+        open("/v1/proposals/{proposal}", ""),
         open("/v1/tariffs", ""),
         open("/v1/tariffs/{tariff}", ""),
         open("/v1/search/transactions", ""),

@@ -59,6 +59,7 @@ pub fn genesis() -> Genesis {
         owner: Owner { threshold: 1, keys: owner.try_into().unwrap() },
         clock_keeper: Some(key("clock").public()),
         validators: ValidatorSet::new(vec![key("validator").public()]).unwrap(),
+        epoch_blocks: contracts::genesis::DEFAULT_EPOCH_BLOCKS,
         parameters: Parameters {
             registration_needs_network_provider: false,
             ..Parameters::default()

@@ -41,7 +41,8 @@ impl Transaction for BuyTokens {
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
         let buyer = require_both(context, state, self.aggregator)?;
-        require_rate(context.rules, self.coin_amount, self.tokens)?;
+        let price = context.parameters(state).token_price_micro_coin;
+        require_rate(price, self.coin_amount, self.tokens)?;
         let issuing = Account::issuing(self.aggregator);
         let issued = i128::from(state.balance(&issuing).get()) - i128::from(self.tokens.get());
         if issued < -i128::from(state.backing_limit(self.aggregator).get()) {
@@ -74,11 +75,10 @@ pub(super) fn check_purchase(
 
 /// The tokens must be what the coin amount buys at the network's rate.
 pub(super) fn require_rate(
-    rules: &Rules,
+    price: MicroCurrency,
     coin_amount: MicroCurrency,
     tokens: MicroCurrency,
 ) -> Result<(), Rejection> {
-    let price = rules.genesis().parameters.token_price_micro_coin;
     // Rule: rounded down, so that no token is ever without its coin.
     let wanted = div_floor(i128::from(coin_amount.get()) * 1_000_000, i128::from(price.get()));
     if wanted == i128::from(tokens.get()) {

@@ -41,7 +41,7 @@ impl Transaction for RedeemTokens {
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
         let holder = require_both(context, state, self.aggregator)?;
-        let price = context.rules.genesis().parameters.token_price_micro_coin;
+        let price = context.parameters(state).token_price_micro_coin;
         let coin = div_floor(i128::from(self.tokens.get()) * i128::from(price.get()), 1_000_000);
         if coin != i128::from(self.coin_amount.get()) {
             return Err(Rejection::RateDiffers { tokens_micro: self.tokens.get().unsigned_abs() });

@@ -8,6 +8,7 @@ use primitives::key::PublicKey;
 use super::{Holder, Party, PartyStatus, Role};
 use crate::event::Event;
 use crate::execute::Context;
+use crate::governance::enter_office;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::transaction::{Transaction, Who};
@@ -36,6 +37,7 @@ impl Transaction for AppointRegulator {
         }
         let id = PartyId::from_transaction(&context.transaction);
         state.add_key_record(context.rules, self.key, Holder::Party(id), context.time)?;
+        enter_office(context, state, id)?;
         let mut census = state.census();
         census.parties += 1;
         census.regulators += 1;

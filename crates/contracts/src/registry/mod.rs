@@ -134,6 +134,8 @@ pub enum Holder {
     Party(PartyId),
     /// The meter of a usage point.
     Meter(UsagePointId),
+    /// A node of an organisation.
+    Node(PartyId),
 }
 
 /// A registered key. It is never removed, so that a revoked key is never registered again.

@@ -90,7 +90,7 @@ impl RegisterParty {
         context: &Context<'_>,
         state: &dyn State,
     ) -> Result<(), Rejection> {
-        let needed = context.rules.genesis().parameters.registration_needs_network_provider
+        let needed = context.parameters(state).registration_needs_network_provider
             && !self.roles.contains(&Role::NetworkProvider);
         if needed && !context.signed_by_role(state, Role::NetworkProvider) {
             return Err(Rejection::CosignatureMissing);
@@ -100,7 +100,7 @@ impl RegisterParty {
 }
 
 fn require_majority(context: &Context<'_>, state: &dyn State) -> Result<(), Rejection> {
-    if !context.rules.genesis().parameters.registration_needs_majority {
+    if !context.parameters(state).registration_needs_majority {
         return Ok(());
     }
     let signed = context.signing_parties(state).len() as u64;

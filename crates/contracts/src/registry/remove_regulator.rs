@@ -6,6 +6,7 @@ use primitives::identifier::PartyId;
 use super::{PartyStatus, Role, without_role};
 use crate::event::Event;
 use crate::execute::Context;
+use crate::governance::leave_office;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::transaction::{Transaction, Who};
@@ -33,6 +34,7 @@ impl Transaction for RemoveRegulator {
             census.regulators -= 1;
         }
         state.put_census(census);
+        leave_office(context, state, self.party);
         state.put_party(self.party, &party);
         state.emit(Event::RoleRevoked { party: self.party, role: Role::Regulator });
         Ok(())

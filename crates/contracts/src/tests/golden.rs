@@ -36,6 +36,11 @@ fn golden_transactions() {
     for (name, body) in tariffs() {
         line(name, &body);
     }
+    for change in super::sample::changes(&stage()) {
+        let name = format!("ProposeChange {change:?}");
+        let name = name.split(" {").next().unwrap();
+        line(name, &crate::governance::ProposeChange { change: change.clone() }.into());
+    }
     compare("transactions.txt", &text);
 }
 
@@ -156,6 +161,15 @@ fn golden_keys() {
         ("balances", state_key::balances()),
         ("backing_limit", state_key::backing_limit(&party)),
         ("payment_reference", state_key::payment_reference("invoice 1")),
+        ("node", state_key::node(&address)),
+        ("nodes", state_key::nodes()),
+        ("offices", state_key::offices()),
+        ("seats", state_key::seats()),
+        ("proposal", state_key::proposal(&TransactionId::new([8; 32]))),
+        ("proposals", state_key::proposals()),
+        ("parameters", state_key::parameters()),
+        ("endorsements", state_key::endorsements(301)),
+        ("protocol", state_key::protocol()),
         ("virtual_clock", state_key::virtual_clock()),
     ];
     // Every function of the file is here, none is forgotten.
@@ -216,6 +230,10 @@ fn golden_values_of_the_state() {
     network.boundary_tariff(super::kit::flat(4_000_000));
     let today = network.rules.calendar().day_of(network.now()).unwrap();
     network.bill_boundary(today.next().unwrap(), super::kit::reading(0, 250));
+    let council = network.council();
+    for change in super::sample::changes(&network).into_iter().chain([council.four_seats()]) {
+        network.accept(&network.proposal(change));
+    }
     let keeper = network.clock_keeper.clone();
     let to = network.time.plus_milliseconds(1).unwrap();
     network.accept(&by(&[&keeper], crate::governance::AdvanceClock { to }));

@@ -8,7 +8,9 @@ use primitives::hash::Hash;
 use primitives::identifier::{
     BillId, KeyAddress, PartyId, StationId, TariffId, TransactionId, UsagePointId,
 };
-use primitives::units::{BasisPoints, MicroCurrency, MilliMicro, Timestamp, WattHours, Watts};
+use primitives::units::{
+    BasisPoints, BlockHeight, MicroCurrency, MilliMicro, Timestamp, WattHours, Watts,
+};
 
 use super::kit::{Draft, Home, Network, by, curve, flat, hertz, key, reading};
 use crate::Event;
@@ -17,7 +19,10 @@ use crate::billing::{
     BillIssued, CarryBill, ChargeSlots, ChargeTarget, DecideDispute, DisputeBill, FineRules,
     IssueStatement, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge, bill_id,
 };
-use crate::governance::AdvanceClock;
+use crate::genesis::Parameters;
+use crate::governance::{
+    AdvanceClock, ApproveChange, Change, Endorsement, ProposeChange, RemoveNode, RotateNodeKey,
+};
 use crate::metering::{CorrectFrequency, DeleteFrequency, PublishStandardProfile};
 use crate::registry::*;
 use crate::tariff::{AmendTariff, AssignTariff, AssignmentTarget, PublishTariff};
@@ -39,6 +44,8 @@ pub fn stage() -> Network {
     for home in &homes {
         network.authorize_gateway(home, Some(aggregator));
     }
+    // Whoever is appointed from here on has no voice yet.
+    network.enter_epoch(1);
     network
 }
 
@@ -224,6 +231,27 @@ pub fn draft(name: &str, network: &mut Network) -> Draft {
                 limit: MicroCurrency::new(1_000_000),
             },
         ),
+        "RegisterNode" => network.node(&network.grid.clone(), &key("node of the grid")),
+        "RemoveNode" => {
+            let node = network.council().grid.public().address();
+            by(&[&grid], RemoveNode { node })
+        }
+        "RotateNodeKey" => {
+            let (from, to) = (network.council().regulator, key("spare node"));
+            let spare = network.node(&network.regulators[0].clone(), &to);
+            network.accept(&spare);
+            let body = RotateNodeKey { from: from.public().address(), to: to.public().address() };
+            by(&[&regulator, &from], body)
+        }
+        "ProposeChange" => {
+            let change = network.council().four_seats();
+            network.proposal(change)
+        }
+        "ApproveChange" => {
+            let change = network.council().four_seats();
+            let proposal = network.accept(&by(&[&regulator], ProposeChange { change })).id;
+            by(&[&second_regulator], ApproveChange { proposal })
+        }
         "AdvanceClock" => by(
             &[&network.clock_keeper],
             AdvanceClock { to: network.time.plus_milliseconds(900_000).unwrap() },
@@ -253,6 +281,22 @@ fn fine_rules() -> FineRules {
     }
 }
 
+/// A change of everything that is scheduled by height.
+pub fn changes(network: &Network) -> Vec<Change> {
+    let from_height = BlockHeight::new(network.rules.first_height_of(3));
+    let parameters = Parameters { rejections_per_hour: 200, ..Parameters::default() };
+    let endorsements = vec![
+        Endorsement { role: Role::Regulator, count: 1 },
+        Endorsement { role: Role::Distributor, count: 1 },
+    ];
+    let endorsements = endorsements.try_into().unwrap();
+    vec![
+        Change::Parameters { from_height, parameters },
+        Change::Endorsements { from_height, kind: 301, endorsements },
+        Change::Protocol { from_height, version: 2 },
+    ]
+}
+
 /// A household that draws most in the evening and sells at noon.
 pub fn standard_profile() -> PublishStandardProfile {
     let import = |slot: u32| if slot < 68 { 40 + slot / 4 } else { 200 };
@@ -272,7 +316,8 @@ fn charge(home: &Home, first_period: SettlementPeriod) -> ChargeSlots {
 pub fn event(name: &str) -> Event {
     let party = PartyId::new([1; 32]);
     let other = PartyId::new([2; 32]);
-    let key = KeyAddress::new([3; 32]);
+    let (key, node) = (KeyAddress::new([3; 32]), KeyAddress::new([10; 32]));
+    let proposal = TransactionId::new([11; 32]);
     let usage_point = UsagePointId::new([4; 16]);
     let (station, tariff) = (StationId::new([5; 16]), TariffId::new([6; 16]));
     let bill = BillId::new([7; 16]);
@@ -389,6 +434,12 @@ pub fn event(name: &str) -> Event {
             publisher: party,
             profile: TransactionId::new([9; 32]),
         },
+        "NodeRegistered" => Event::NodeRegistered { organisation: party, node },
+        "NodeRemoved" => Event::NodeRemoved { organisation: party, node },
+        "ChangeProposed" => Event::ChangeProposed { proposal, proposer: party },
+        "ChangeApproved" => Event::ChangeApproved { proposal, party },
+        "ChangeAccepted" => Event::ChangeAccepted { proposal, acts_from: 901 },
+        "ValidatorsScheduled" => Event::ValidatorsScheduled { epoch: 3, validators_hash: root },
         "ClockAdvanced" => Event::ClockAdvanced { to: Timestamp::new(1_748_716_200_000) },
         other => panic!("{other} has no sample: add one here"),
     }

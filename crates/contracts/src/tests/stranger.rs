@@ -61,6 +61,11 @@ const WRONG_INDIVIDUAL: &[(&str, &str)] = &[
     ("RedeemTokens", "InsufficientFunds"),
     ("SetBackingLimit", "acted"),
     ("AdvanceClock", "acted"),
+    ("RegisterNode", "acted"),
+    ("RemoveNode", "QuorumNotReached"),
+    ("RotateNodeKey", "KeyNotOfParty"),
+    ("ProposeChange", "NotInOffice"),
+    ("ApproveChange", "NotInOffice"),
 ];
 
 /// The stage with strangers of every kind.

@@ -128,6 +128,7 @@ impl Founding {
             validators: ValidatorSet::new(validators)
                 .context("--validator")
                 .end_with(Exit::Usage)?,
+            epoch_blocks: contracts::genesis::DEFAULT_EPOCH_BLOCKS,
             parameters: Parameters::default(),
         };
         Rules::new(genesis.clone()).end_with(Exit::Usage)?;

@@ -138,7 +138,7 @@ fn another_result_of_execution_is_a_divergence_that_names_its_height() {
     let rules = Arc::clone(ledger.rules());
     append(&ledger, vec![appoint(&rules, 1, 1)]).unwrap();
     let time = ledger.next_time(Timestamp::new(0)).unwrap();
-    let mut header = ledger.next_header(validator().public(), time);
+    let mut header = ledger.next_header(validator().public(), time).unwrap();
     header.executed.state_root = Hash::of(b"another state");
     let block = ledger::CheckedBlock::assemble(header, vec![]);
     let certificate = Certificate::solo(block.header(), &validator());

@@ -53,6 +53,7 @@ pub fn genesis(name: &str) -> Genesis {
         owner: Owner { threshold: 1, keys: vec![owner().public()].try_into().unwrap() },
         clock_keeper: Some(clock_keeper().public()),
         validators: ValidatorSet::new(vec![validator().public()]).unwrap(),
+        epoch_blocks: contracts::genesis::DEFAULT_EPOCH_BLOCKS,
         parameters: Parameters::default(),
     }
 }
@@ -108,7 +109,7 @@ pub fn next_block(ledger: &Ledger, submissions: Vec<Submission>) -> (CheckedBloc
     let checked = CheckedTransaction::check_many(submissions, ledger.rules(), &InLine::default());
     let checked = checked.into_iter().map(Result::unwrap).collect();
     let time = ledger.next_time(Timestamp::new(0)).unwrap();
-    let header = ledger.next_header(validator().public(), time);
+    let header = ledger.next_header(validator().public(), time).unwrap();
     let block = CheckedBlock::assemble(header, checked);
     let certificate = Certificate::solo(block.header(), &validator());
     (block, certificate)

@@ -4,6 +4,7 @@
 
 mod chain;
 mod chunks;
+mod epochs;
 mod form;
 mod kit;
 mod replay;

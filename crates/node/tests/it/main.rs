@@ -53,6 +53,7 @@ fn genesis(clock: Clock) -> Genesis {
         owner: Owner { threshold: 1, keys: vec![key(1).public()].try_into().unwrap() },
         clock_keeper: Some(key(2).public()),
         validators: ValidatorSet::new(vec![key(3).public()]).unwrap(),
+        epoch_blocks: contracts::genesis::DEFAULT_EPOCH_BLOCKS,
         parameters: Parameters::default(),
     }
 }

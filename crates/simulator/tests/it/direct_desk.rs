@@ -32,7 +32,7 @@ impl DirectDesk {
 
     fn append(&self, transactions: Vec<CheckedTransaction>) -> Result<u64, DeskError> {
         let time = self.ledger.next_time(Timestamp::ZERO)?;
-        let header = self.ledger.next_header(self.validator.public(), time);
+        let header = self.ledger.next_header(self.validator.public(), time)?;
         let block = CheckedBlock::assemble(header, transactions);
         let certificate = Certificate::solo(block.header(), &self.validator);
         self.ledger.append(&block, &certificate)?;

@@ -66,6 +66,7 @@ pub fn genesis(zone: GridZone, day: LocalDay) -> Genesis {
         owner: Owner { threshold: 2, keys: owner.try_into().expect("three keys") },
         clock_keeper: Some(key("clock keeper").public()),
         validators: ValidatorSet::new(vec![key("validator").public()]).expect("one validator"),
+        epoch_blocks: contracts::genesis::DEFAULT_EPOCH_BLOCKS,
         parameters: Parameters::default(),
     }
 }

@@ -15,6 +15,7 @@
     reason = "two test binaries share it and neither uses all of it"
 )]
 
+mod council;
 pub mod golden;
 mod members;
 mod network;
@@ -31,6 +32,7 @@ use primitives::hash::Hash;
 use primitives::identifier::TransactionId;
 
 pub use contracts::Rejection;
+pub use council::seats;
 pub use members::{Home, Member, genesis, kolkata, madrid};
 pub use network::{Network, curve, flat, hertz, reading};
 pub use primitives::key::SigningKey;

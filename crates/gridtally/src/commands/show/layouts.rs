@@ -288,3 +288,43 @@ pub const READINGS_FOUND: Layout = Layout::list(
     ],
     4,
 );
+
+/// How the ledger runs.
+pub const GOVERNANCE: Layout = Layout::fields(&[
+    "epoch",
+    "epoch_blocks",
+    "protocol_version",
+    "validators",
+    "parameters",
+    "endorsements",
+]);
+
+/// Nodes.
+pub const NODES: Layout =
+    Layout::list(&["/node", "/organisation", "/peer_address", "/holds_seat"], 4);
+
+/// Proposals.
+pub const PROPOSALS: Layout = Layout::list(
+    &[
+        "/proposal",
+        "/change/change",
+        "/status",
+        "/regulators_approving",
+        "/regulators_needed",
+        "/organisations_approving",
+        "/organisations_needed",
+    ],
+    3,
+);
+
+/// A proposal.
+pub const PROPOSAL: Layout = Layout::fields(&[
+    "proposal",
+    "proposer",
+    "status",
+    "change",
+    "valid_until",
+    "approvals",
+    "awaited",
+    "acts_from_height",
+]);

@@ -46,6 +46,25 @@ enum Query {
     /// The node's ledger and how far it has come.
     #[command(after_help = "Example:\n  gridtally show status --node http://127.0.0.1:7410")]
     Status,
+    /// Epoch, validators, parameters and endorsements, in force and to come.
+    #[command(after_help = "Example:\n  gridtally show governance")]
+    Governance,
+    /// Every registered node, and whether it holds a validator's seat.
+    #[command(after_help = "Example:\n  gridtally show nodes")]
+    Nodes,
+    /// Proposed changes.
+    #[command(after_help = "Example:\n  gridtally show proposals")]
+    Proposals {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// One proposed change: who approved it and who is awaited.
+    #[command(after_help = "Example:\n  gridtally show proposal TRANSACTION_ID")]
+    Proposal {
+        /// Its id: that of the proposing transaction.
+        #[arg(value_name = "ID")]
+        id: TransactionId,
+    },
     /// Blocks, the newest first.
     #[command(after_help = "Example:\n  gridtally show blocks --limit 10")]
     Blocks {
@@ -333,6 +352,10 @@ impl Query {
     fn path(&self) -> String {
         match self {
             Self::Status => "/v1/status".to_owned(),
+            Self::Governance => "/v1/governance".to_owned(),
+            Self::Nodes => "/v1/nodes".to_owned(),
+            Self::Proposals { page } => page.of("/v1/proposals"),
+            Self::Proposal { id } => format!("/v1/proposals/{id}"),
             Self::Blocks { before, limit } => {
                 with("/v1/blocks", &[("before", text_of(before)), limit.parameter()])
             }
@@ -396,6 +419,10 @@ impl Query {
     const fn layout(&self) -> Layout {
         match self {
             Self::Status => layouts::STATUS,
+            Self::Governance => layouts::GOVERNANCE,
+            Self::Nodes => layouts::NODES,
+            Self::Proposals { .. } => layouts::PROPOSALS,
+            Self::Proposal { .. } => layouts::PROPOSAL,
             Self::Blocks { .. } => layouts::BLOCKS,
             Self::Block { .. } => layouts::BLOCK,
             Self::Transaction { .. } => layouts::TRANSACTION,

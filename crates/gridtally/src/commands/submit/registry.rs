@@ -416,7 +416,7 @@ fn role() -> impl TypedValueParser<Value = Role> {
     })
 }
 
-const fn role_name(role: Role) -> &'static str {
+pub(super) const fn role_name(role: Role) -> &'static str {
     match role {
         Role::Regulator => "regulator",
         Role::GridOperator => "grid-operator",

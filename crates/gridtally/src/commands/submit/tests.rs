@@ -11,7 +11,10 @@ use contracts::billing::{
     IssueStatement, PayBill, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge,
 };
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
-use contracts::governance::AdvanceClock;
+use contracts::governance::{
+    AdvanceClock, ApproveChange, Change, Endorsement, ProposeChange, RegisterNode, RemoveNode,
+    RotateNodeKey,
+};
 use contracts::metering::{
     CorrectFrequency, DeleteFrequency, GatewayBatch, PublishFrequency, PublishStandardProfile,
     Registers, frequency_root,
@@ -28,11 +31,12 @@ use contracts::transaction::TABLE;
 use contracts::{Genesis, Rules, Who};
 use primitives::calendar::SettlementPeriod;
 use primitives::header::ValidatorSet;
-use primitives::identifier::{BillId, KeyAddress};
+use primitives::identifier::{BillId, KeyAddress, TransactionId};
 use primitives::key::{PublicKey, SigningKey};
 use primitives::reading::{DayPayload, Quality, ReadingPayload, reading_leaf, salt};
 use primitives::units::{
-    BasisPoints, MicroCurrency, MicroPerKilowattHour, MilliHertz, Timestamp, WattHours, Watts,
+    BasisPoints, BlockHeight, MicroCurrency, MicroPerKilowattHour, MilliHertz, Timestamp,
+    WattHours, Watts,
 };
 
 use super::*;
@@ -43,6 +47,8 @@ const OTHER_POINT: UsagePointId = UsagePointId::new([0x23; 16]);
 const STATION: StationId = StationId::new([0x33; 16]);
 const TARIFF: TariffId = TariffId::new([0x44; 16]);
 const BILL: BillId = BillId::new([0x55; 16]);
+const ADDRESS: KeyAddress = KeyAddress::new([0x77; 32]);
+const PROPOSAL: TransactionId = TransactionId::new([0x88; 32]);
 const KEY: PublicKey = PublicKey::ed25519([0x66; 32]);
 /// 2026-07-01T00:00:00+05:30.
 const MIDNIGHT: SettlementPeriod = SettlementPeriod::new(1_980_938);
@@ -65,6 +71,7 @@ fn rules() -> Rules {
         owner: Owner { threshold: 1, keys: vec![key(1).public()].try_into().unwrap() },
         clock_keeper: None,
         validators: ValidatorSet::new(vec![key(2).public()]).unwrap(),
+        epoch_blocks: contracts::genesis::DEFAULT_EPOCH_BLOCKS,
         parameters: Parameters::default(),
     };
     Rules::new(genesis).unwrap()
@@ -79,7 +86,8 @@ fn with_ids(line: &str, dir: &Path) -> String {
         .replace("$TARIFF", &TARIFF.to_string())
         .replace("$BILL", &BILL.to_string())
         .replace("$KEY", &KEY.to_string())
-        .replace("$ADDRESS", &KeyAddress::new([0x77; 32]).to_string())
+        .replace("$ADDRESS", &ADDRESS.to_string())
+        .replace("$PROPOSAL", &PROPOSAL.to_string())
         .replace("$DIR", &dir.display().to_string())
 }
 
@@ -201,7 +209,7 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
         ("reinstate-party --party $PARTY", ReinstateParty { party: PARTY }.into()),
         ("close-party --party $PARTY", CloseParty { party: PARTY }.into()),
         ("add-key --new-key $KEY", AddKey { key: KEY }.into()),
-        ("revoke-key --address $ADDRESS", RevokeKey { key: KeyAddress::new([0x77; 32]) }.into()),
+        ("revoke-key --address $ADDRESS", RevokeKey { key: ADDRESS }.into()),
         ("recover-key --party $PARTY --new-key $KEY", RecoverKey { party: PARTY, key: KEY }.into()),
         (
             "register-station --label home-17 --distributor $PARTY",
@@ -422,6 +430,64 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
             "advance-clock --to 2026-07-01T00:00:00+05:30",
             AdvanceClock { to: Timestamp::new(1_782_844_200_000) }.into(),
         ),
+        (
+            "register-node --node-key $KEY --peer-address ledger.example.org:7001",
+            RegisterNode { key: KEY, peer_address: "ledger.example.org:7001".parse().unwrap() }
+                .into(),
+        ),
+        ("remove-node --address $ADDRESS", RemoveNode { node: ADDRESS }.into()),
+        (
+            "rotate-node-key --from $ADDRESS --to $ADDRESS",
+            RotateNodeKey { from: ADDRESS, to: ADDRESS }.into(),
+        ),
+        (
+            "propose-change seats --add $KEY",
+            ProposeChange {
+                change: Change::Seats {
+                    remove: Bounded::default(),
+                    add: vec![KEY].try_into().unwrap(),
+                },
+            }
+            .into(),
+        ),
+        (
+            "propose-change parameters --from-height 1200 --token-price 0.25",
+            ProposeChange {
+                change: Change::Parameters {
+                    from_height: BlockHeight::new(1_200),
+                    parameters: Parameters {
+                        token_price_micro_coin: MicroCurrency::new(250_000),
+                        ..Parameters::default()
+                    },
+                },
+            }
+            .into(),
+        ),
+        (
+            "propose-change endorsements --kind PublishTariff --from-height 1200 \
+             --by distributor=1 --by regulator=2",
+            ProposeChange {
+                change: Change::Endorsements {
+                    from_height: BlockHeight::new(1_200),
+                    kind: 301,
+                    endorsements: vec![
+                        Endorsement { role: Role::Regulator, count: 2 },
+                        Endorsement { role: Role::Distributor, count: 1 },
+                    ]
+                    .try_into()
+                    .unwrap(),
+                },
+            }
+            .into(),
+        ),
+        (
+            "propose-change protocol --from-height 1200 --protocol-version 2",
+            ProposeChange {
+                change: Change::Protocol { from_height: BlockHeight::new(1_200), version: 2 },
+            }
+            .into(),
+        ),
+        ("approve-change --proposal $PROPOSAL", ApproveChange { proposal: PROPOSAL }.into()),
     ]
 }
 

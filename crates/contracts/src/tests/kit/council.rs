@@ -1,0 +1,72 @@
+//! The nodes of the small network's organisations, and how its council decides.
+
+use contracts::governance::{Change, ProposeChange, RegisterNode};
+use primitives::codec::Bounded;
+use primitives::key::{PublicKey, SigningKey};
+
+use super::{Draft, Member, Network, by, key};
+
+/// A node for each of four organisations. The first regulator has claimed the seat of the genesis.
+#[derive(Clone)]
+pub struct Council {
+    pub regulator: SigningKey,
+    pub grid: SigningKey,
+    pub north: SigningKey,
+    pub south: SigningKey,
+}
+
+impl Council {
+    /// Three further seats beside the one of the genesis.
+    pub fn four_seats(&self) -> Change {
+        seats(&[], &[&self.grid, &self.north, &self.south])
+    }
+}
+
+/// A change of seats.
+pub fn seats(remove: &[&SigningKey], add: &[&SigningKey]) -> Change {
+    let public = |keys: &[&SigningKey]| -> Bounded<PublicKey, 128> {
+        let keys: Vec<_> = keys.iter().map(|key| key.public()).collect();
+        keys.try_into().expect("few seats")
+    };
+    Change::Seats { remove: public(remove), add: public(add) }
+}
+
+impl Network {
+    /// A registration of a node.
+    pub fn node(&self, member: &Member, node: &SigningKey) -> Draft {
+        let peer_address = "127.0.0.1:7001".parse().expect("a short address");
+        by(&[&member.key, node], RegisterNode { key: node.public(), peer_address })
+    }
+
+    /// The organisations register their nodes.
+    pub fn council(&mut self) -> Council {
+        let council = Council {
+            regulator: key("validator"),
+            grid: key("node of the grid"),
+            north: key("node of north"),
+            south: key("node of south"),
+        };
+        let nodes = [
+            (self.regulators[0].clone(), &council.regulator),
+            (self.grid.clone(), &council.grid),
+            (self.north.clone(), &council.north),
+            (self.south.clone(), &council.south),
+        ];
+        for (member, node) in nodes {
+            let draft = self.node(&member, node);
+            self.accept(&draft);
+        }
+        council
+    }
+
+    /// A proposal of two of the three regulators: enough as long as only they hold seats.
+    pub fn proposal(&self, change: Change) -> Draft {
+        let [one, two] = [0, 1].map(|index: usize| &self.regulators[index].key);
+        by(&[one, two], ProposeChange { change })
+    }
+
+    /// The next block is the first of an epoch.
+    pub fn enter_epoch(&mut self, epoch: u64) {
+        self.height = self.rules.first_height_of(epoch) - 1;
+    }
+}
