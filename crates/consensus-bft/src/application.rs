@@ -11,7 +11,7 @@ use std::time::Duration;
 use commonware_consensus::Heightable;
 use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_consensus::types::{Epocher, FixedEpocher};
+use commonware_consensus::types::{Epoch, Epocher, FixedEpocher, Height};
 use commonware_cryptography::Digested;
 use commonware_macros::select;
 use commonware_runtime::{Clock, Metrics, Spawner};
@@ -27,7 +27,7 @@ use primitives::units::{BlockHeight, Timestamp};
 
 use crate::block::{Context, OrderedBlock};
 use crate::engine::Pace;
-use crate::membership::{self, Schemes, public_key};
+use crate::membership::{Schemes, public_key};
 
 /// A proposal that stands further ahead of our clock waits.
 const AHEAD_MS: u64 = 500;
@@ -211,9 +211,9 @@ impl Application {
             parent: parent.hash(),
             time,
             proposer: public_key(&context.leader),
-            epoch,
-            validators_hash: membership::validators(rules, epoch).hash(),
-            next_validators_hash: membership::validators(rules, epoch + 1).hash(),
+            epoch: epoch.get(),
+            validators_hash: self.schemes.validators(epoch)?.hash(),
+            next_validators_hash: self.schemes.validators(epoch.next())?.hash(),
             transactions_root: primitives::merkle::empty_root(),
             executed,
             context: Bounded::default(),
@@ -224,9 +224,9 @@ impl Application {
         Ok(Some(block))
     }
 
-    fn epoch_of(&self, height: u64) -> u64 {
-        let height = commonware_consensus::types::Height::new(height);
-        self.epocher.containing(height).expect("epochs cover every height").epoch().get()
+    fn epoch_of(&self, height: u64) -> Epoch {
+        let height = Height::new(height);
+        self.epocher.containing(height).expect("epochs cover every height").epoch()
     }
 
     /// Judges a proposal on its parent.
@@ -238,7 +238,7 @@ impl Application {
         lateness: Lateness,
     ) -> Result<Verdict, NodeError> {
         let header = block.header();
-        if let Some(reason) = self.wrong_place(context, header) {
+        if let Some(reason) = self.wrong_place(context, header)? {
             return Ok(Verdict::Invalid(reason.to_owned()));
         }
         if let Some(verdict) = self.judge_execution(header, lateness)? {
@@ -257,20 +257,24 @@ impl Application {
         }
     }
 
-    fn wrong_place(&self, context: &Context, header: &Header) -> Option<&'static str> {
-        let epoch = self.epoch_of(header.height.get());
-        let rules = self.ordering.ledger.rules();
-        let next = membership::validators(rules, epoch + 1).hash();
+    fn wrong_place(
+        &self,
+        context: &Context,
+        header: &Header,
+    ) -> Result<Option<&'static str>, NodeError> {
+        let epoch = context.round.epoch();
+        let now = self.schemes.validators(epoch)?.hash();
+        let next = self.schemes.validators(epoch.next())?.hash();
         let checks = [
             (header.proposer == public_key(&context.leader), "its proposer does not lead the view"),
-            (header.epoch == epoch, "its height lies in another epoch"),
             (
-                header.validators_hash == self.schemes.validators(context.round.epoch()).hash(),
-                "it names other validators",
+                header.epoch == epoch.get() && self.epoch_of(header.height.get()) == epoch,
+                "its height lies in another epoch",
             ),
+            (header.validators_hash == now, "it names other validators"),
             (header.next_validators_hash == next, "it names other validators to come"),
         ];
-        checks.iter().find(|(holds, _)| !holds).map(|(_, reason)| *reason)
+        Ok(checks.iter().find(|(holds, _)| !holds).map(|(_, reason)| *reason))
     }
 
     /// What the header says of execution must be what we came to ourselves.

@@ -91,6 +91,11 @@ where
     ) -> Result<(), NodeError> {
         let mempool = Arc::clone(&self.application.ordering().mempool);
         let mut closed = pin!(closed(self.epochs.runtime().child("closed"), mempool));
+        // A ledger that was restored from a copy may lie behind; who validates now stands in what
+        // it lacks.
+        if let Some(processed) = processed {
+            self.catch_up(processed.next()).await?;
+        }
         let mut epoch = self.epoch_of(processed.map_or(Height::zero(), |height| height.next()));
         let root = match epoch.previous() {
             None => genesis,
@@ -166,19 +171,25 @@ where
         }
     }
 
-    /// Applies a block, and before it those that the ledger lacks: marshal may know more than a
-    /// ledger that was restored from a copy.
-    async fn deliver(&mut self, block: &OrderedBlock) -> Result<(), NodeError> {
-        let ledger = self.application.ordering().ledger.clone();
+    /// Applies the blocks below a height that the ledger lacks, and gives the next height of the
+    /// ledger.
+    async fn catch_up(&mut self, below: Height) -> Result<u64, NodeError> {
+        let ledger = &self.application.ordering().ledger;
         let mut next = ledger.head().header.height.get() + 1;
-        while next < block.height().get() {
+        while next < below.get() {
             let earlier = self.stored(Height::new(next)).await?;
             self.apply(&earlier).await?;
             next += 1;
         }
+        Ok(next)
+    }
+
+    async fn deliver(&mut self, block: &OrderedBlock) -> Result<(), NodeError> {
+        let next = self.catch_up(block.height()).await?;
         if next == block.height().get() {
             return self.apply(block).await;
         }
+        let ledger = &self.application.ordering().ledger;
         // Delivered before: what was executed at its height must be this very block.
         let executed = ledger.view().header(block.height().get())?;
         if executed.is_none_or(|header| header.hash() != block.hash()) {
@@ -204,7 +215,7 @@ where
     /// The block's own certificate. A block that became final through a later one may have none; it
     /// is stored without signatures then.
     async fn certificate(&self, block: &OrderedBlock) -> Result<Certificate, NodeError> {
-        let set = self.schemes.validators(self.epoch_of(block.height()));
+        let set = self.schemes.validators(self.epoch_of(block.height()))?;
         match self.mailbox.get_finalization(block.height()).await {
             Some(finalization) => certificate(&finalization, &set)
                 .ok_or_else(|| ended("a certificate is not of its epoch's validators")),

@@ -18,7 +18,7 @@ use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::{self};
 use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
-use commonware_cryptography::certificate::Verifier as _;
+use commonware_cryptography::certificate::{Scheme as _, Verifier as _};
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_cryptography::{Digested, Digestible, Sha256, Signer as _};
 use commonware_p2p::utils::mux::{self, Builder as _, MuxHandle, Muxer, SubReceiver};
@@ -27,9 +27,9 @@ use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::{Clock, Handle, Metrics, Quota, Spawner, Storage};
 use commonware_storage::archive::immutable;
-use commonware_utils::ordered::Set;
 use commonware_utils::{NZDuration, NZU16, NZU32, NZU64, NZUsize};
 use node::{NodeError, Ordering};
+use primitives::header::MAX_VALIDATORS;
 use primitives::key::SigningKey;
 use rand_core::CryptoRng;
 
@@ -37,7 +37,7 @@ use crate::application::Application;
 use crate::block::{Context, Digest, OrderedBlock};
 use crate::delivery::{Delivery, Early, Inbox};
 use crate::gossip;
-use crate::membership::{Schemes, engine_signer, participants};
+use crate::membership::{Schemes, engine_signer};
 
 /// marshal, as everybody else talks to it.
 pub type Mailbox = MarshalMailbox<Scheme, Standard<OrderedBlock>>;
@@ -47,9 +47,6 @@ pub const CHANNELS: u64 = 6;
 /// Messages that a peer may send on one channel within a second. A low quota throttles consensus
 /// without a word; a high one costs memory for every peer and channel.
 pub const MESSAGES_PER_SECOND: u32 = 512;
-/// Blocks of an epoch: at one block per second an hour, under full load a minute. It never changes on
-/// a live ledger.
-pub const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::new(3_600).expect("not zero");
 /// Messages of the next epoch that are kept per channel until this node enters it.
 const MAX_EARLY: usize = 256;
 /// Views that are kept behind the newest final one.
@@ -83,10 +80,10 @@ impl Default for Pace {
 pub struct Config {
     /// This node's key: a validator's, or that of one who only follows.
     pub key: SigningKey,
+    /// Peers that it was told of, on the ledger or not.
+    pub peers: Vec<EngineKey>,
     /// Beginning of the names of everything the engine stores.
     pub prefix: String,
-    /// Blocks of an epoch.
-    pub epoch_blocks: NonZeroU64,
     /// How fast.
     pub pace: Pace,
 }
@@ -109,9 +106,11 @@ pub fn quota() -> Quota {
     Quota::per_second(NZU32!(MESSAGES_PER_SECOND))
 }
 
-/// The largest message that any channel carries among so many validators.
+/// The largest message that any channel carries. All peers agree on it, for as long as they know each
+/// other.
 #[must_use]
-pub fn max_message_size(validators: u32) -> u32 {
+pub fn max_message_size() -> u32 {
+    let validators = MAX_VALIDATORS as u32;
     commonware_p2p::max_message_size(&[
         mux::prefixed(simplex::max_payload_size::<Scheme, Digest>(validators)),
         marshal::max_payload_size::<Standard<OrderedBlock>, Scheme>(validators, &()),
@@ -165,8 +164,9 @@ where
     A: Automaton<E>,
 {
     let rules = Arc::clone(ordering.ledger.rules());
-    let schemes = Schemes::new(Arc::clone(&rules), &config.key);
-    let epocher = FixedEpocher::new(config.epoch_blocks);
+    let schemes = Schemes::new(Arc::clone(&ordering.ledger), &config.key);
+    let epoch_blocks = NonZeroU64::new(rules.genesis().epoch_blocks.into());
+    let epocher = FixedEpocher::new(epoch_blocks.expect("a genesis with empty epochs is refused"));
     let genesis = OrderedBlock::genesis(rules.genesis().header());
     let cache = CacheRef::new(NZU16!(4096), NZUsize!(512));
     let Network { blocker, peers, track, channels } = network;
@@ -207,7 +207,7 @@ where
     let adapter = Deferred::new(child, wrapped, mailbox.clone(), epocher.clone());
     let (inbox, updates) = Inbox::new();
     marshal.start(inbox, buffer, fetch);
-    gossip::start(&runtime, ordering, participants(&rules.genesis().validators), passed_on);
+    gossip::start(&runtime, ordering, passed_on);
 
     let (muxes, early_votes, early_certificates) = muxes(&runtime, votes, certificates, resolver);
     let epochs =
@@ -396,6 +396,7 @@ where
     runtime: E,
     pace: Pace,
     prefix: String,
+    told: Vec<EngineKey>,
     schemes: Schemes,
     adapter: Adapter<E, A>,
     blocker: B,
@@ -441,6 +442,7 @@ where
             runtime,
             pace: config.pace,
             prefix: config.prefix.clone(),
+            told: config.peers.clone(),
             schemes,
             adapter,
             blocker,
@@ -474,12 +476,12 @@ where
         epoch: Epoch,
         root: &OrderedBlock,
     ) -> Result<(), NodeError> {
-        let next = self.schemes.validators(epoch.next());
-        let (now, next) = (participants(&self.schemes.validators(epoch)), participants(&next));
-        let peers = Set::from_iter_dedup(now.iter().chain(next.iter()).cloned());
-        (self.track)(epoch.get(), TrackedPeers::primary(peers));
+        let validators = self.schemes.validators(epoch)?.len();
+        (self.track)(epoch.get(), self.schemes.peers(epoch, &self.told)?);
+        let scheme = self.schemes.of(epoch)?;
+        let votes_here = scheme.me().is_some();
         let context = self.runtime.child("simplex").with_attribute("epoch", epoch);
-        let engine = self.engine_of(context, epoch, root);
+        let engine = self.engine_of(context, epoch, (*scheme).clone(), root);
         let closed = |_| NodeError::Engine("the network's channels ended".to_owned());
         let Muxes { votes, certificates, resolver } = &mut self.muxes;
         let votes = votes.register(epoch.get()).await.map_err(closed)?;
@@ -500,15 +502,21 @@ where
         if let Some(old) = epoch.previous().and_then(Epoch::previous) {
             let _ = self.runtime.remove(&self.partition(old), None).await;
         }
-        tracing::info!(epoch = epoch.get(), validators = now.len(), "epoch");
+        tracing::info!(epoch = epoch.get(), validators, votes_here, "epoch");
         Ok(())
     }
 
-    fn engine_of(&self, context: E, epoch: Epoch, root: &OrderedBlock) -> SimplexEngine<E, A, B> {
+    fn engine_of(
+        &self,
+        context: E,
+        epoch: Epoch,
+        scheme: Scheme,
+        root: &OrderedBlock,
+    ) -> SimplexEngine<E, A, B> {
         simplex::Engine::new(
             context,
             simplex::Config {
-                scheme: (*self.schemes.of(epoch)).clone(),
+                scheme,
                 elector: RoundRobin::<Sha256>::default(),
                 blocker: self.blocker.clone(),
                 automaton: self.adapter.clone(),

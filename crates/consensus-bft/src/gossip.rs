@@ -11,7 +11,6 @@ use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::{Clock, IoBuf, Spawner};
-use commonware_utils::ordered::Set;
 use ledger::block::MAX_TRANSACTIONS;
 use node::Ordering;
 use primitives::codec::{self, Bounded};
@@ -30,12 +29,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub type Batch = Bounded<Submission, MAX_TRANSACTIONS>;
 
 /// Starts passing on and taking in.
-pub(crate) fn start<E, S, R>(
-    runtime: &E,
-    ordering: Ordering,
-    members: Set<EngineKey>,
-    (sender, receiver): (S, R),
-) where
+pub(crate) fn start<E, S, R>(runtime: &E, ordering: Ordering, (sender, receiver): (S, R))
+where
     E: Spawner + Clock,
     S: Sender<PublicKey = EngineKey>,
     R: Receiver<PublicKey = EngineKey>,
@@ -43,7 +38,7 @@ pub(crate) fn start<E, S, R>(
     let outgoing = ordering.clone();
     runtime.child("pass_on").spawn(move |runtime| pass_on(runtime, outgoing, sender));
     // Checking signatures takes long: on a thread of its own.
-    runtime.child("take_in").dedicated().spawn(move |_| take_in(ordering, members, receiver));
+    runtime.child("take_in").dedicated().spawn(move |_| take_in(ordering, receiver));
 }
 
 async fn pass_on<E: Clock, S: Sender<PublicKey = EngineKey>>(
@@ -75,16 +70,9 @@ async fn pass_on<E: Clock, S: Sender<PublicKey = EngineKey>>(
     }
 }
 
-async fn take_in<R: Receiver<PublicKey = EngineKey>>(
-    ordering: Ordering,
-    members: Set<EngineKey>,
-    mut receiver: R,
-) {
+async fn take_in<R: Receiver<PublicKey = EngineKey>>(ordering: Ordering, mut receiver: R) {
     let mut warned = BTreeSet::new();
     while let Ok((from, message)) = receiver.recv().await {
-        if members.position(&from).is_none() {
-            continue;
-        }
         let batch: Batch = match codec::decode(message.as_ref()) {
             Ok(batch) => batch,
             Err(error) => {

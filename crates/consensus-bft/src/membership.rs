@@ -1,4 +1,4 @@
-//! Who validates, and the keys of the engine.
+//! Who validates, who else is a peer, and the keys of the engine.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,20 +8,16 @@ use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::Epoch;
 use commonware_cryptography::certificate::{Provider, Scoped};
 use commonware_cryptography::ed25519::{PrivateKey, PublicKey as EngineKey};
+use commonware_p2p::TrackedPeers;
 use commonware_utils::ordered::Set;
-use contracts::Rules;
+use ledger::Ledger;
+use node::NodeError;
 use primitives::header::ValidatorSet;
 use primitives::identifier::LedgerId;
 use primitives::key::{PublicKey, SigningKey};
 
-/// The validators of an epoch.
-///
-/// They are those of the genesis for all epochs. Changes by governance come in here: entries that
-/// were approved in epoch e act in e + 2, so the state at the last block of e knows e + 1 and e + 2.
-#[must_use]
-pub fn validators(rules: &Rules, _epoch: u64) -> ValidatorSet {
-    rules.genesis().validators.clone()
-}
+/// Schemes that are kept; those of earlier epochs are made again when somebody asks for them.
+const MAX_KEPT: usize = 64;
 
 /// What the votes of a ledger are bound to; the engine appends the kind of the vote.
 #[must_use]
@@ -57,41 +53,91 @@ pub fn participants(set: &ValidatorSet) -> Set<EngineKey> {
     Set::from_iter_dedup(set.iter().filter_map(engine_key))
 }
 
-/// The signature schemes by epoch: with our key where we are a validator, without it where we only
-/// follow.
+/// The validators and signature schemes by epoch: with our key where we are a validator, without it
+/// where we only follow.
 #[derive(Clone)]
 pub struct Schemes {
-    rules: Arc<Rules>,
+    ledger: Arc<Ledger>,
     key: PrivateKey,
     namespace: Vec<u8>,
-    known: Arc<Mutex<BTreeMap<u64, Arc<Scheme>>>>,
+    known: Arc<Mutex<BTreeMap<u64, Known>>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    set: ValidatorSet,
+    scheme: Arc<Scheme>,
 }
 
 impl Schemes {
     /// The schemes of a ledger as seen by the holder of `key`.
     #[must_use]
-    pub fn new(rules: Arc<Rules>, key: &SigningKey) -> Self {
-        let namespace = vote_namespace(&rules.ledger_id());
-        Self { rules, key: engine_signer(key), namespace, known: Arc::default() }
+    pub fn new(ledger: Arc<Ledger>, key: &SigningKey) -> Self {
+        let namespace = vote_namespace(&ledger.rules().ledger_id());
+        Self { ledger, key: engine_signer(key), namespace, known: Arc::default() }
     }
 
-    /// The scheme of an epoch.
-    #[must_use]
-    pub fn of(&self, epoch: Epoch) -> Arc<Scheme> {
-        let mut known = self.known.lock().expect("nothing panics while it holds the schemes");
-        let scheme = known.entry(epoch.get()).or_insert_with(|| {
-            let set = participants(&validators(&self.rules, epoch.get()));
-            let scheme = Scheme::signer(&self.namespace, set.clone(), self.key.clone())
-                .unwrap_or_else(|| Scheme::verifier(&self.namespace, set));
-            Arc::new(scheme)
-        });
-        Arc::clone(scheme)
+    /// What is fixed stays, so it is kept; what is not fixed yet is not known.
+    fn known(&self, epoch: Epoch) -> Result<Option<Known>, NodeError> {
+        let unpoisoned = "nothing panics while it holds the schemes";
+        if let Some(known) = self.known.lock().expect(unpoisoned).get(&epoch.get()) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(set) = self.ledger.view().validators_in(epoch.get())? else { return Ok(None) };
+        let keys = participants(&set);
+        let scheme = Scheme::signer(&self.namespace, keys.clone(), self.key.clone())
+            .unwrap_or_else(|| Scheme::verifier(&self.namespace, keys));
+        let found = Known { set, scheme: Arc::new(scheme) };
+        let mut known = self.known.lock().expect(unpoisoned);
+        known.insert(epoch.get(), found.clone());
+        if known.len() > MAX_KEPT {
+            known.pop_first();
+        }
+        Ok(Some(found))
+    }
+
+    fn fixed(&self, epoch: Epoch) -> Result<Known, NodeError> {
+        self.known(epoch)?.ok_or_else(|| {
+            NodeError::Engine(format!(
+                "the ledger does not know the validators of epoch {epoch} yet"
+            ))
+        })
+    }
+
+    /// The scheme of an epoch: at the latest the one after the ledger's.
+    ///
+    /// # Errors
+    /// [`NodeError`] for a later epoch, or when the store cannot be read.
+    pub fn of(&self, epoch: Epoch) -> Result<Arc<Scheme>, NodeError> {
+        Ok(self.fixed(epoch)?.scheme)
     }
 
     /// The validators of an epoch, as the ledger lists them.
-    #[must_use]
-    pub fn validators(&self, epoch: Epoch) -> ValidatorSet {
-        validators(&self.rules, epoch.get())
+    ///
+    /// # Errors
+    /// As [`Schemes::of`].
+    pub fn validators(&self, epoch: Epoch) -> Result<ValidatorSet, NodeError> {
+        Ok(self.fixed(epoch)?.set)
+    }
+
+    /// The peers of an epoch: first its validators and those of the next one, then every node that
+    /// the ledger knows, and those that this node was told of.
+    ///
+    /// # Errors
+    /// As [`Schemes::of`].
+    pub fn peers(
+        &self,
+        epoch: Epoch,
+        told: &[EngineKey],
+    ) -> Result<TrackedPeers<EngineKey>, NodeError> {
+        let (now, next) = (self.validators(epoch)?, self.validators(epoch.next())?);
+        let nodes = self.ledger.view().read(|state| state.nodes())?;
+        let validators = now.iter().chain(next.iter()).filter_map(engine_key);
+        let others = nodes.iter().filter_map(|node| engine_key(&node.key));
+        Ok(TrackedPeers::new(
+            Set::from_iter_dedup(validators),
+            Set::from_iter_dedup(others.chain(told.iter().cloned())),
+        ))
     }
 }
 
@@ -100,6 +146,13 @@ impl Provider for Schemes {
     type Scheme = Scheme;
 
     fn scoped(&self, epoch: Epoch) -> Option<Scoped<Scheme>> {
-        Some(Scoped::scheme(self.of(epoch)))
+        match self.known(epoch) {
+            // Without our key as well: a verifier alone would not follow what is notarised.
+            Ok(known) => Some(Scoped::scheme(known?.scheme)),
+            Err(error) => {
+                tracing::error!(%error, "the validators of an epoch cannot be read");
+                None
+            }
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! The orderer of a node: the engine on the operating system's clock, disks and sockets.
 //!
-//! Connections between validators are authenticated and encrypted with the validators' own keys; who
-//! is not a validator of the ledger is not let in.
+//! Connections between nodes are authenticated and encrypted with the nodes' own keys. Validators,
+//! the nodes that the ledger knows and those that this node was told of are let in, nobody else.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -14,31 +14,34 @@ use std::time::Duration;
 use commonware_cryptography::ChaCha20Poly1305;
 use commonware_cryptography::ed25519::{PrivateKey, PublicKey as EngineKey};
 use commonware_p2p::authenticated::lookup;
-use commonware_p2p::{Address, AddressableManager, AddressableTrackedPeers, TrackedPeers};
+use commonware_p2p::{Address, AddressableManager, AddressableTrackedPeers, Ingress, TrackedPeers};
 use commonware_runtime::{Metrics as _, Runner as _, Supervisor, tokio as runtime_tokio};
 use commonware_stream::cups::{self, Cups};
 use commonware_stream::sake::{self, Sake};
-use commonware_utils::NZUsize;
 use commonware_utils::ordered::{Map, Set};
+use commonware_utils::{Hostname, NZUsize};
+use ledger::{Ledger, LedgerError};
 use node::{NodeError, Orderer, Ordering};
 use primitives::key::{PublicKey, SigningKey};
 
-use crate::engine::{CHANNELS, Config, EPOCH_BLOCKS, Network, Pace, max_message_size, quota, run};
+use crate::engine::{CHANNELS, Config, Network, Pace, max_message_size, quota, run};
 use crate::membership::{engine_key, engine_signer};
 
 /// Threads of the engine and its network.
 const WORKERS: usize = 2;
 /// Clocks of two peers may differ by so much when they connect.
 const SYNCHRONY: Duration = Duration::from_secs(5);
+/// Peers that a node has room for however few it knows.
+const LEAST_PEERS: NonZeroUsize = NZUsize!(32);
 /// The wait before a peer is dialled again.
 const REDIAL: Duration = Duration::from_millis(250);
 
-/// Another validator, and where it listens. Text: `ed25519:HEX@ADDRESS:PORT`.
+/// Another node, and where it listens. Text: `ed25519:HEX@ADDRESS:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// Its key.
     pub key: PublicKey,
-    /// Where it listens for other validators.
+    /// Where it listens for other nodes.
     pub address: SocketAddr,
 }
 
@@ -72,7 +75,7 @@ impl Connected {
     }
 }
 
-/// Orders together with other validators.
+/// Orders together with other validators, or follows them without a vote.
 pub struct Bft {
     key: SigningKey,
     listen: SocketAddr,
@@ -82,8 +85,9 @@ pub struct Bft {
 }
 
 impl Bft {
-    /// An orderer that votes with `key`, listens for other validators, and keeps its journal and its
-    /// archives in `directory`.
+    /// An orderer that votes with `key` whenever that is a validator's, listens for other nodes, and
+    /// keeps its journal and its archives in `directory`. Where `peers` listen holds over what the
+    /// ledger says.
     #[must_use]
     pub fn new(key: SigningKey, listen: SocketAddr, peers: Vec<Peer>, directory: PathBuf) -> Self {
         Self { key, listen, peers, directory, connected: Connected::default() }
@@ -98,8 +102,14 @@ impl Bft {
 
 impl Orderer for Bft {
     fn run(&mut self, ordering: &Ordering) -> Result<(), NodeError> {
-        let validators = ordering.ledger.rules().genesis().validators.len();
-        warn_of_faults(validators);
+        let ledger = Arc::clone(&ordering.ledger);
+        let view = ledger.view();
+        if view.header(1)?.is_some_and(|first| first.context.is_empty()) {
+            let reason = "the ledger was begun by a node that orders alone, and its blocks do not say \
+                          what the engine needs";
+            return Err(NodeError::Engine(reason.to_owned()));
+        }
+        warn_of_faults(view.validators_at(view.height() + 1)?.current.len());
         let runner = runtime_tokio::Runner::new(
             runtime_tokio::Config::new()
                 .with_storage_directory(&self.directory)
@@ -109,6 +119,8 @@ impl Orderer for Bft {
         let Self { key, listen, peers, .. } = self;
         let (key, listen, connected) = (key.clone(), *listen, self.connected.clone());
         let book = book(&key, listen, peers)?;
+        let told: Vec<_> = book.keys().cloned().collect();
+        let most = most_peers(&ledger, told.len())?;
         let ordering = ordering.clone();
         let namespace =
             [b"gridtally/network/v1/", &ordering.ledger.rules().ledger_id().as_bytes()[..]]
@@ -118,11 +130,13 @@ impl Orderer for Bft {
                 handshake(&key),
                 &namespace,
                 listen,
-                NonZeroUsize::new(validators).expect("a ledger has a validator"),
-                max_message_size(validators as u32),
+                most,
+                max_message_size(),
                 NZUsize!(1024),
             );
             config.peer_connection_cooldown = REDIAL;
+            // Its key says who a peer is; from where it calls says nothing.
+            config.bypass_ip_check = true;
             let (mut network, mut oracle) = lookup::Network::new(context.child("network"), config);
             let channels: [_; CHANNELS as usize] =
                 std::array::from_fn(|channel| network.register(channel as u64, quota()));
@@ -131,26 +145,19 @@ impl Orderer for Bft {
             *connected.source() = Some(Box::new(move || connections(&metrics.encode())));
             let (blocker, provider) = (oracle.clone(), oracle.clone());
             let track = move |epoch: u64, peers: TrackedPeers<EngineKey>| {
-                let addressed = |set: Set<EngineKey>| -> Map<EngineKey, Address> {
-                    let known = set.into_iter().filter_map(|key| {
-                        let address = book.get(&key)?.clone();
-                        Some((key, address))
-                    });
-                    Map::from_iter_dedup(known)
+                let tracked = match directory(&ledger) {
+                    Ok(known) => with_addresses(peers, &book, &known, most.get()),
+                    Err(error) => {
+                        // The engine meets the same failure and ends for it.
+                        tracing::error!(%error, "the addresses of the peers cannot be read");
+                        return;
+                    }
                 };
-                let tracked = AddressableTrackedPeers::new(
-                    addressed(peers.primary),
-                    addressed(peers.secondary),
-                );
                 // When the network is gone the engine ends by itself.
                 let _ = oracle.track(epoch, tracked);
             };
-            let config = Config {
-                key,
-                prefix: "ledger".to_owned(),
-                epoch_blocks: EPOCH_BLOCKS,
-                pace: Pace::default(),
-            };
+            let (prefix, pace) = ("ledger".to_owned(), Pace::default());
+            let config = Config { key, peers: told, prefix, pace };
             let network = Network { blocker, peers: provider, track, channels };
             let runtime = context.child("node");
             let result = run(runtime, ordering, config, network, |application| application).await;
@@ -198,6 +205,63 @@ fn book(
         book.insert(known, peer.address.into());
     }
     Ok(book)
+}
+
+/// Peers at a time, which bounds the memory of the network: those that are known now, and room for as
+/// many again.
+fn most_peers(ledger: &Ledger, told: usize) -> Result<NonZeroUsize, NodeError> {
+    let view = ledger.view();
+    let validators = view.validators_at(view.height() + 1)?;
+    let known = directory(ledger)?.len() + validators.current.len() + validators.next.len() + told;
+    Ok(LEAST_PEERS.max(NonZeroUsize::MIN.saturating_add(2 * known)))
+}
+
+/// Where the nodes on the ledger say that they listen.
+fn directory(ledger: &Ledger) -> Result<BTreeMap<EngineKey, Address>, LedgerError> {
+    let nodes = ledger.view().read(|state| state.nodes())?;
+    let known = nodes.iter().filter_map(|node| {
+        Some((engine_key(&node.key)?, address(node.peer_address.as_str()).unwrap_or(NOWHERE)))
+    });
+    Ok(known.collect())
+}
+
+/// `host:port`, where the host is a name or an IP address.
+fn address(text: &str) -> Option<Address> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(address.into());
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    let ingress = Ingress::Dns { host: Hostname::new(host).ok()?, port: port.parse().ok()? };
+    Some(Address::Asymmetric { ingress, egress: UNSPECIFIED })
+}
+
+const UNSPECIFIED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+/// Of a peer that only calls others; a call to port 0 fails at once.
+const NOWHERE: Address = Address::Symmetric(UNSPECIFIED);
+
+/// The peers with their addresses, and room for ourselves. What goes beyond `most` is left out,
+/// validators last.
+fn with_addresses(
+    peers: TrackedPeers<EngineKey>,
+    book: &BTreeMap<EngineKey, Address>,
+    known: &BTreeMap<EngineKey, Address>,
+    most: usize,
+) -> AddressableTrackedPeers<EngineKey> {
+    let TrackedPeers { primary, secondary } = peers;
+    let primary = Set::from_iter_dedup(primary.into_iter().take(most - 1));
+    let room = most - 1 - primary.len();
+    let others = secondary.iter().filter(|key| primary.position(key).is_none());
+    if others.clone().count() > room {
+        tracing::warn!(most, "more peers than there is room for: start this node again");
+    }
+    let others = Set::from_iter_dedup(others.take(room).cloned());
+    let addressed = |set: Set<EngineKey>| -> Map<EngineKey, Address> {
+        Map::from_iter_dedup(set.into_iter().map(|key| {
+            let address = book.get(&key).or_else(|| known.get(&key)).cloned();
+            (key, address.unwrap_or(NOWHERE))
+        }))
+    };
+    AddressableTrackedPeers::new(addressed(primary), addressed(others))
 }
 
 /// Rule: of n validators ⌊(n − 1) / 3⌋ may fail; with two or three nobody may.

@@ -275,20 +275,19 @@ impl Rules {
         &self.calendar
     }
 
-    /// The epoch of the block at a height: 0 for the genesis and the first `epoch_blocks` blocks.
+    /// The epoch of the block at a height. The genesis counts as the first block of epoch 0.
     #[must_use]
     pub const fn epoch_of(&self, height: u64) -> u64 {
-        height.saturating_sub(1) / self.genesis.epoch_blocks as u64
+        height / self.genesis.epoch_blocks as u64
     }
 
-    /// The height of an epoch's first block.
+    /// The height of an epoch's first block: the genesis in epoch 0.
     ///
     /// # Panics
     /// For an epoch that no chain reaches.
     #[must_use]
     pub const fn first_height_of(&self, epoch: u64) -> u64 {
-        let before = epoch.checked_mul(self.genesis.epoch_blocks as u64);
-        before.expect("no chain is as long").checked_add(1).expect("no chain is as long")
+        epoch.checked_mul(self.genesis.epoch_blocks as u64).expect("no chain is as long")
     }
 
     /// The minor unit of the currency in micro.

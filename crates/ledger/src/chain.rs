@@ -126,7 +126,6 @@ impl Ledger {
     }
 
     /// A header that follows the head, to be completed by `CheckedBlock::assemble`.
-    #[must_use]
     ///
     /// # Errors
     /// [`LedgerError`] when the store fails.

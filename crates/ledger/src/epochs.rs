@@ -4,6 +4,8 @@
 //! every header of e names it beside the set of e. The last header of an epoch whose sets differ is
 //! what a light client needs to follow the change; the ledger keeps the new set beside it.
 
+use std::ops::Bound;
+
 use contracts::Rules;
 use contracts::state::State;
 use primitives::codec::{self, Bounded};
@@ -58,6 +60,30 @@ impl View {
     /// [`LedgerError`] when the store fails.
     pub fn validators_at(&self, height: u64) -> Result<Validators, LedgerError> {
         self.read(|state| Validators::at(state, self.rules(), height))
+    }
+
+    /// The validators of an epoch up to the one after the running one, which is that of the next
+    /// block. `None` for a later one, whose validators may still change.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn validators_in(&self, epoch: u64) -> Result<Option<ValidatorSet>, LedgerError> {
+        let running = self.rules().epoch_of(self.height() + 1);
+        if epoch > running + 1 {
+            return Ok(None);
+        }
+        if epoch >= running {
+            return self.read(|state| state.validators_of(self.rules(), epoch)).map(Some);
+        }
+        // A change acts after the epoch that ends at its height.
+        let end = layout::set_change(self.rules().first_height_of(epoch));
+        let begin = layout::set_changes();
+        let scan = Scan::between(Bound::Included(&begin), Bound::Excluded(&end));
+        let newest = self.rows(Keyspace::Index, &scan.descending().limit(1))?;
+        match newest.first() {
+            Some((_, set)) => Ok(Some(layout::row(set, "change of validators")?)),
+            None => Ok(Some(self.rules().genesis().validators.clone())),
+        }
     }
 
     /// The headers at which the validators changed, up to the epoch before `epoch`, oldest first.

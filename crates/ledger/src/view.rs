@@ -18,7 +18,7 @@ use crate::chunk::{Chunk, Events, StoredOutcome};
 use crate::error::LedgerError;
 use crate::history::{History, OpenChunks};
 use crate::layout::{self, Head, SealedHeader};
-use crate::store::{Keyspace, Scan, Snapshot};
+use crate::store::{Keyspace, Row, Scan, Snapshot};
 
 /// The ledger at one height. Cheap to clone; keep it for one request, not for ever.
 #[derive(Clone)]
@@ -325,11 +325,7 @@ impl View {
         Ok(self.sealed_header(height)?.map(|sealed| sealed.header))
     }
 
-    pub(crate) fn rows(
-        &self,
-        space: Keyspace,
-        scan: &Scan,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+    pub(crate) fn rows(&self, space: Keyspace, scan: &Scan) -> Result<Vec<Row>, LedgerError> {
         Ok(self.snapshot.range(space, scan)?)
     }
 

@@ -1,10 +1,10 @@
 //! What must hold at every block.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{LedgerError, View};
 use primitives::hash::Hash;
-use primitives::header::{Executed, ValidatorSet};
+use primitives::header::Executed;
 use primitives::identifier::TransactionId;
 
 use crate::clients::Acknowledged;
@@ -16,6 +16,8 @@ pub struct Observer {
     blocks: BTreeMap<u64, (Hash, Executed)>,
     /// Where each transaction stands.
     ordered: BTreeMap<TransactionId, u64>,
+    /// The sets of validators that acted.
+    sets: BTreeSet<Hash>,
     /// How far each validator was looked at.
     seen: Vec<u64>,
     /// May a transaction stand in two blocks? Only liars put it there.
@@ -35,6 +37,12 @@ impl Observer {
         self.blocks.last_key_value().map_or(0, |(height, _)| *height)
     }
 
+    /// How many different sets of validators acted.
+    #[must_use]
+    pub fn sets(&self) -> u64 {
+        self.sets.len() as u64
+    }
+
     /// Looks at what a validator has executed since the last time.
     ///
     /// # Errors
@@ -45,11 +53,10 @@ impl Observer {
         view: &View,
         now_ms: u64,
     ) -> Result<Result<(), String>, LedgerError> {
-        let set = view.rules().genesis().validators.clone();
         // A validator that crashed before a block was durable executes it again.
         let from = self.seen[validator].min(view.height());
         for height in from.max(1)..=view.height() {
-            if let Err(violation) = self.look_at(validator, view, height, &set, now_ms)? {
+            if let Err(violation) = self.look_at(validator, view, height, now_ms)? {
                 return Ok(Err(format!("height {height}, validator {validator}: {violation}")));
             }
         }
@@ -66,7 +73,6 @@ impl Observer {
         validator: usize,
         view: &View,
         height: u64,
-        set: &ValidatorSet,
         now_ms: u64,
     ) -> Result<Result<(), String>, LedgerError> {
         let damaged = |what| LedgerError::Damaged { what };
@@ -91,10 +97,13 @@ impl Observer {
                     return Ok(Err("a transaction was ordered before".to_owned()));
                 }
             }
+            self.sets.insert(sealed.header.validators_hash);
             self.blocks.insert(height, found);
         }
         if !sealed.certificate.is_absent() {
-            let verified = sealed.certificate.verify(&sealed.header, set);
+            let set = view.validators_in(sealed.header.epoch)?;
+            let set = set.ok_or_else(|| damaged("validators"))?;
+            let verified = sealed.certificate.verify(&sealed.header, &set);
             if let Err(error) = verified {
                 return Ok(Err(format!("validator {validator} stored a certificate: {error}")));
             }

@@ -261,6 +261,6 @@ impl Market {
     }
 }
 
-fn text<const MAX: usize>(content: &str) -> Text<MAX> {
+pub fn text<const MAX: usize>(content: &str) -> Text<MAX> {
     Text::new(content).expect("the simulation's labels are short")
 }

@@ -67,7 +67,7 @@ pub struct Links {
 impl Links {
     pub async fn start(context: &Context, keys: Vec<PublicKey>) -> Self {
         let config = Config {
-            max_size: max_message_size(keys.len() as u32),
+            max_size: max_message_size(),
             max_peers_per_set: NZUsize!(16),
             disconnect_on_block: true,
             tracked_peer_sets: NZUsize!(8),

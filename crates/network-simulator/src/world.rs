@@ -1,6 +1,5 @@
 //! One run: validators, clients, faults, and the observer.
 
-use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -20,30 +19,37 @@ use primitives::header::ValidatorSet;
 use primitives::units::Timestamp;
 
 use crate::checks::{self, Observer};
-use crate::clients::{Counter, Door, Market, key, owner};
+use crate::clients::{Counter, Door, Market, owner};
 use crate::conduct::{Actor, Bug, Conduct};
+use crate::council::{Council, node_key};
 use crate::network::{Faces, Links, any, good, split};
 use crate::random::Random;
 
-type Context = deterministic::Context;
+pub type Context = deterministic::Context;
 
-/// Validators of a run: the smallest set that tolerates a fault.
-const VALIDATORS: usize = 4;
+/// Validators that a run begins with: the smallest set that tolerates a fault.
+pub const VALIDATORS: usize = 4;
+/// Nodes of a run in which the validators change.
+const NODES: usize = 6;
 /// The one that lies when somebody does.
 const LIAR: usize = 3;
 /// Blocks of an epoch: few, so that a run crosses several boundaries.
-const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::new(25).expect("not zero");
+const EPOCH_BLOCKS: u32 = 25;
+/// Blocks of an epoch where the validators change: fewer still.
+pub const SHORT_EPOCH_BLOCKS: u32 = 10;
 /// When a run begins: 2026-01-15 in UTC.
 const BEGIN: Duration = Duration::from_secs(1_768_435_200);
 /// How long faults strike.
 const TROUBLE: Duration = Duration::from_secs(8);
+/// How long they strike where the validators change as well.
+const LONG_TROUBLE: Duration = Duration::from_secs(20);
 /// How long a healed network may take until everybody is answered and all stand at one height.
-const HEALING: Duration = Duration::from_secs(60);
+pub const HEALING: Duration = Duration::from_secs(60);
 /// Between two looks of the observer, and two chances for a fault.
-const TICK: Duration = Duration::from_millis(100);
+pub const TICK: Duration = Duration::from_millis(100);
 /// The largest skew of a simulated clock.
 pub const MAX_SKEW_MS: u64 = 400;
-const BUYERS: u8 = 3;
+pub const BUYERS: u8 = 3;
 
 /// What strikes the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +64,15 @@ pub enum Faults {
     Storage,
     /// One of the four lies.
     Byzantine,
+    /// Validators crash, and all the while others take their seats.
+    Membership,
     /// All of it.
     All,
 }
 
 impl Faults {
     fn crashes(self) -> bool {
-        matches!(self, Self::Crash | Self::All)
+        matches!(self, Self::Crash | Self::Membership | Self::All)
     }
 
     fn network(self) -> bool {
@@ -90,8 +98,12 @@ impl FromStr for Faults {
             "network" => Ok(Self::Network),
             "storage" => Ok(Self::Storage),
             "byzantine" => Ok(Self::Byzantine),
+            "membership" => Ok(Self::Membership),
             "all" => Ok(Self::All),
-            _ => Err("wanted is none, crash, network, storage, byzantine or all".to_owned()),
+            _ => {
+                Err("wanted is none, crash, network, storage, byzantine, membership or all"
+                    .to_owned())
+            }
         }
     }
 }
@@ -109,20 +121,49 @@ pub struct SeedReport {
     pub acknowledged: u64,
     /// Validators that crashed.
     pub crashes: u64,
+    /// Different sets of validators.
+    pub sets: u64,
     /// Fingerprint of everything that happened: the same seed gives the same.
     pub audit: String,
+}
+
+/// The network of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    pub faults: Faults,
+    pub bug: Option<Bug>,
+    /// Nodes, the validators of the genesis first.
+    pub nodes: usize,
+    pub validators: usize,
+    /// Nodes that run from the beginning.
+    pub running: usize,
+    pub epoch_blocks: u32,
 }
 
 /// Runs one seed.
 #[must_use]
 pub fn simulate(seed: u64, faults: Faults, bug: Option<Bug>) -> SeedReport {
+    let (nodes, epoch_blocks) = match faults {
+        Faults::Membership => (NODES, SHORT_EPOCH_BLOCKS),
+        _ => (VALIDATORS, EPOCH_BLOCKS),
+    };
+    let (validators, running) = (VALIDATORS, nodes);
+    let setup = Setup { faults, bug, nodes, validators, running, epoch_blocks };
+    run(seed, |context| async move { World::start(context, seed, setup).await.play().await })
+}
+
+/// Runs a world of this seed to its end.
+pub fn run<F>(seed: u64, play: impl FnOnce(Context) -> F) -> SeedReport
+where
+    F: Future<Output = SeedReport>,
+{
     let runner = deterministic::Runner::new(
         deterministic::Config::new().with_seed(seed).with_start_time(UNIX_EPOCH + BEGIN),
     );
     let run = std::panic::AssertUnwindSafe(|| {
         runner.start(|context| async move {
             let auditor = context.auditor();
-            let mut report = World::start(context, seed, faults, bug).await.play().await;
+            let mut report = play(context).await;
             report.audit = auditor.state();
             report
         })
@@ -139,6 +180,7 @@ pub fn simulate(seed: u64, faults: Faults, bug: Option<Bug>) -> SeedReport {
             blocks: 0,
             acknowledged: 0,
             crashes: 0,
+            sets: 0,
             audit: String::new(),
         }
     })
@@ -187,33 +229,42 @@ struct Validator {
     starts: u64,
 }
 
+impl Validator {
+    /// Does it run, or will it again?
+    fn is_on(&self) -> bool {
+        !self.running.is_empty() || self.down_until.is_some()
+    }
+}
+
 struct Running {
     task: Handle<()>,
     ordering: Ordering,
     ending: Ending,
 }
 
-struct World {
-    context: Context,
-    seed: u64,
-    faults: Faults,
-    bug: Option<Bug>,
+pub struct World {
+    pub context: Context,
+    pub seed: u64,
+    setup: Setup,
     lying: Option<Lying>,
-    random: Random,
-    genesis: Genesis,
+    pub random: Random,
+    pub genesis: Genesis,
     links: Links,
     validators: Vec<Validator>,
-    counter: Arc<Counter>,
-    observer: Observer,
-    violations: Vec<String>,
+    pub counter: Arc<Counter>,
+    pub observer: Observer,
+    pub violations: Vec<String>,
+    /// Nodes that stopped before a version of the protocol that they do not know, and its height.
+    pub outdated: Vec<(usize, u64)>,
     crashes: u64,
 }
 
 impl World {
-    async fn start(context: Context, seed: u64, faults: Faults, bug: Option<Bug>) -> Self {
+    pub async fn start(context: Context, seed: u64, setup: Setup) -> Self {
+        let Setup { faults, bug, nodes, validators: founders, running, epoch_blocks } = setup;
         let mut random = Random::new(seed, "faults");
-        let genesis = genesis();
-        let keys = genesis.validators.iter().filter_map(engine_key).collect();
+        let genesis = genesis(founders, epoch_blocks);
+        let keys = (0..nodes).filter_map(|node| engine_key(&node_key(node).public())).collect();
         let links = Links::start(&context, keys).await;
         let choices = [Lying::Proposals, Lying::Twins, Lying::Withholds];
         let lying = match bug {
@@ -221,7 +272,7 @@ impl World {
             Some(Bug::VotesBlindly) => Some(Lying::Proposals),
             _ => faults.lies().then(|| choices[random.below(choices.len())]),
         };
-        let validators = (0..VALIDATORS).map(|index| Validator {
+        let validators = (0..nodes).map(|index| Validator {
             store: MemoryStore::seeded(seed ^ index as u64, ledger::store::FaultRates::default()),
             skew_ms: Arc::default(),
             running: Vec::new(),
@@ -229,26 +280,36 @@ impl World {
             starts: 0,
         });
         let counter = Arc::new(Counter::default());
-        *counter.open.lock().expect(UNPOISONED) = vec![None; VALIDATORS];
+        *counter.open.lock().expect(UNPOISONED) = vec![None; nodes];
         let mut world = Self {
             context,
             seed,
-            faults,
-            bug,
+            setup,
             lying,
             random,
             genesis,
             links,
             validators: validators.collect(),
             counter,
-            observer: Observer::new(VALIDATORS, lying.is_some()),
+            observer: Observer::new(nodes, lying.is_some()),
             violations: Vec::new(),
+            outdated: Vec::new(),
             crashes: 0,
         };
-        for validator in 0..VALIDATORS {
+        for validator in 0..running {
             world.boot(validator).await;
         }
         world
+    }
+
+    /// The ledger of a node that runs.
+    pub fn ledger(&self, node: usize) -> Option<&Arc<Ledger>> {
+        Some(&self.validators[node].running.first()?.ordering.ledger)
+    }
+
+    /// Those that run, and their ledgers.
+    pub fn ledgers(&self) -> impl Iterator<Item = (usize, &Arc<Ledger>)> {
+        (0..self.validators.len()).filter_map(|node| Some((node, self.ledger(node)?)))
     }
 
     fn is_liar(&self, validator: usize) -> bool {
@@ -256,7 +317,7 @@ impl World {
     }
 
     fn conduct(&self, validator: usize) -> Conduct {
-        match (self.lying, self.bug) {
+        match (self.lying, self.setup.bug) {
             (Some(Lying::Proposals), _) if validator == LIAR => Conduct::Liar {
                 random: Arc::new(Mutex::new(Random::new(self.seed, "lies"))),
                 sent: self.counter.sent.clone(),
@@ -267,7 +328,7 @@ impl World {
     }
 
     /// Starts a validator on what its store holds.
-    async fn boot(&mut self, validator: usize) {
+    pub async fn boot(&mut self, validator: usize) {
         let channels = self.links.channels(validator).await;
         self.validators[validator].starts += 1;
         let opened = self.open(validator);
@@ -291,7 +352,7 @@ impl World {
             Err(LedgerError::Store(_)) => return self.crash(validator, TICK).await,
             Err(error) => self.violations.push(error.to_string()),
         }
-        let prefix = match self.bug {
+        let prefix = match self.setup.bug {
             Some(Bug::LosesJournal) => {
                 format!("v{validator}-{}", self.validators[validator].starts)
             }
@@ -353,9 +414,9 @@ impl World {
         let verifier = InLine { entropy: [7; 32] };
         let (ordering, doors) = assemble(ledger, Arc::new(clock), Arc::new(verifier));
         let config = Config {
-            key: key(validator as u8 + 1),
+            key: node_key(validator),
+            peers: Vec::new(),
             prefix: prefix.to_owned(),
-            epoch_blocks: EPOCH_BLOCKS,
             pace: Pace::default(),
         };
         let mut manager = self.links.oracle.manager();
@@ -383,8 +444,14 @@ impl World {
         self.validators[validator].running.push(Running { task, ordering, ending });
     }
 
+    /// Ends a node for good.
+    pub async fn stop(&mut self, node: usize) {
+        self.crash(node, TICK).await;
+        self.validators[node].down_until = None;
+    }
+
     /// Ends a validator at once, as a power loss would.
-    async fn crash(&mut self, validator: usize, down: Duration) {
+    pub async fn crash(&mut self, validator: usize, down: Duration) {
         self.counter.open.lock().expect(UNPOISONED)[validator] = None;
         for running in std::mem::take(&mut self.validators[validator].running) {
             running.task.abort();
@@ -402,8 +469,7 @@ impl World {
     async fn run_until(&mut self, until: SystemTime, quiet_above: Option<u64>) {
         let mut partition_until = None;
         while self.context.current() < until && self.violations.is_empty() {
-            self.context.sleep(TICK).await;
-            self.restart_those_who_may().await;
+            self.tick(TICK).await;
             if quiet_above.is_none() {
                 self.strike(&mut partition_until).await;
             }
@@ -414,8 +480,14 @@ impl World {
         }
     }
 
+    /// Lets time pass.
+    pub async fn tick(&mut self, time: Duration) {
+        self.context.sleep(time).await;
+        self.restart_those_who_may().await;
+    }
+
     async fn restart_those_who_may(&mut self) {
-        for validator in 0..VALIDATORS {
+        for validator in 0..self.validators.len() {
             let now = self.context.current();
             if self.validators[validator].down_until.is_some_and(|until| until <= now) {
                 self.validators[validator].down_until = None;
@@ -427,25 +499,26 @@ impl World {
     /// Perhaps something bad.
     async fn strike(&mut self, partition_until: &mut Option<SystemTime>) {
         let now = self.context.current();
-        if self.faults.crashes() && self.random.percent(4) {
+        let (faults, nodes) = (self.setup.faults, self.validators.len());
+        if faults.crashes() && self.random.percent(4) {
             // Sometimes all of them at once.
             let all = self.random.percent(15);
-            let one = self.random.below(VALIDATORS);
-            for validator in 0..VALIDATORS {
-                let is_up = self.validators[validator].down_until.is_none();
+            let one = self.random.below(nodes);
+            for validator in 0..nodes {
+                let is_up = !self.validators[validator].running.is_empty();
                 if is_up && (all || validator == one) {
                     let down = Duration::from_millis(self.random.between(50, 3_000));
                     self.crash(validator, down).await;
                 }
             }
         }
-        if self.faults.storage() && self.random.percent(5) {
-            let validator = self.random.below(VALIDATORS);
+        if faults.storage() && self.random.percent(5) {
+            let validator = self.random.below(nodes);
             let faults = [Fault::FailedWrite, Fault::FullDisk, Fault::FailedRead];
             let fault = faults[self.random.below(faults.len())];
             self.validators[validator].store.plant(fault);
         }
-        if !self.faults.network() {
+        if !faults.network() {
             return;
         }
         if partition_until.is_some_and(|until| until <= now) {
@@ -454,23 +527,23 @@ impl World {
         }
         if self.random.percent(4) && partition_until.is_none() {
             *partition_until = Some(now + Duration::from_millis(self.random.between(500, 4_000)));
-            let sides: Vec<u64> = (0..VALIDATORS).map(|_| self.random.between(0, 1)).collect();
+            let sides: Vec<u64> = (0..nodes).map(|_| self.random.between(0, 1)).collect();
             self.links.connect(&mut |from, to| (sides[from] == sides[to]).then(good)).await;
         } else if self.random.percent(4) && partition_until.is_none() {
             let random = &mut self.random;
             self.links.connect(&mut |_, _| Some(any(random))).await;
         }
         if self.random.percent(5) {
-            let validator = self.random.below(VALIDATORS);
+            let validator = self.random.below(nodes);
             let skew = self.random.between(0, 2 * MAX_SKEW_MS) as i64 - MAX_SKEW_MS as i64;
             self.validators[validator].skew_ms.store(skew, Relaxed);
         }
     }
 
     /// Looks at every honest validator: did it end, what has it executed?
-    async fn look(&mut self) {
+    pub async fn look(&mut self) {
         let now_ms = milliseconds(self.context.current());
-        for validator in 0..VALIDATORS {
+        for validator in 0..self.validators.len() {
             if self.is_liar(validator) {
                 continue;
             }
@@ -489,6 +562,9 @@ impl World {
                     let down = Duration::from_millis(self.random.between(50, 1_500));
                     self.crash(validator, down).await;
                 }
+                Some(Err(NodeError::Ledger(LedgerError::ProtocolUnknown { height, .. }))) => {
+                    self.outdated.push((validator, height.get()));
+                }
                 Some(Err(error)) => {
                     self.violations.push(format!("validator {validator} stopped: {error}"));
                 }
@@ -503,68 +579,66 @@ impl World {
 
     /// Everybody was answered, and all honest validators stand at one height above `height` that
     /// commits to everything.
-    fn is_quiet_above(&self, height: u64) -> bool {
+    pub fn is_quiet_above(&self, height: u64) -> bool {
         if self.counter.busy.load(Relaxed) > 0 || self.observer.height() <= height {
             return false;
         }
-        let honest = (0..VALIDATORS).filter(|validator| !self.is_liar(*validator));
+        let honest = (0..self.validators.len()).filter(|validator| !self.is_liar(*validator));
+        let honest = honest.filter(|validator| self.validators[*validator].is_on());
         let heads: Vec<_> = honest
+            .clone()
             .filter_map(|validator| {
                 let running = self.validators[validator].running.first()?;
                 Some(running.ordering.ledger.head())
             })
             .collect();
-        let expected = VALIDATORS - usize::from(self.lying.is_some());
-        heads.len() == expected
+        heads.len() == honest.count()
             && heads.iter().all(|head| {
                 head.header.height == heads[0].header.height
                     && head.header.executed.height.get() >= head.last_non_empty
             })
     }
 
-    async fn play(mut self) -> SeedReport {
+    /// Registers the market, and the organisations where there are any.
+    pub async fn found(&mut self, organisations: usize) -> Option<(Market, Council)> {
         let now = Timestamp::new(milliseconds(self.context.current()));
         let mut random = Random::new(self.seed, "founding");
         let ledger_id = self.genesis.ledger_id();
-        let counter = Arc::clone(&self.counter);
-        let market = {
-            let context = self.context.child("founding");
-            let founding = context.child("task").spawn(move |context| async move {
-                Market::found(&context, &counter, &mut random, ledger_id, now, BUYERS).await
-            });
-            let deadline = self.context.current() + HEALING;
-            let mut founding = founding;
-            loop {
-                let step = self.context.current() + TICK;
-                commonware_macros::select! {
-                    market = &mut founding => break market.ok(),
-                    _ = self.context.sleep_until(step) => {},
-                }
-                self.look().await;
-                if self.context.current() > deadline || !self.violations.is_empty() {
-                    break None;
-                }
-            }
-        };
-        match market {
-            Some(market) => self.trouble(market).await,
-            None if self.violations.is_empty() => {
-                self.violations.push("no progress in a network without faults".to_owned());
-            }
-            None => {}
+        let (seed, counter) = (self.seed, Arc::clone(&self.counter));
+        let founding = self.context.child("founding").spawn(move |context| async move {
+            // The market first: a single regulator may still set its limits.
+            let market = Market::found(&context, &counter, &mut random, ledger_id, now, BUYERS);
+            let market = market.await;
+            let votes = Random::new(seed, "council");
+            let council = Council::found(&context, counter, votes, ledger_id, now, organisations);
+            (market, council.await)
+        });
+        let founded = self.while_it_works(founding).await;
+        if founded.is_none() && self.violations.is_empty() {
+            self.violations.push("no progress in a network without faults".to_owned());
         }
-        let acknowledged = self.counter.acknowledged.lock().expect(UNPOISONED).len() as u64;
-        SeedReport {
-            seed: self.seed,
-            violations: self.violations,
-            blocks: self.observer.height(),
-            acknowledged,
-            crashes: self.crashes,
-            audit: String::new(),
+        founded
+    }
+
+    /// Looks on until a task is done; `None` when it never is.
+    pub async fn while_it_works<T: Send + 'static>(&mut self, mut task: Handle<T>) -> Option<T> {
+        let deadline = self.context.current() + HEALING;
+        loop {
+            let step = self.context.current() + TICK;
+            commonware_macros::select! {
+                done = &mut task => break done.ok(),
+                _ = self.context.sleep_until(step) => {},
+            }
+            self.restart_those_who_may().await;
+            self.look().await;
+            if self.context.current() > deadline || !self.violations.is_empty() {
+                break None;
+            }
         }
     }
 
-    async fn trouble(&mut self, market: Market) {
+    /// Lets the buyers of a market trade.
+    pub fn trade(&self, market: &Market) {
         for buyer in 0..usize::from(BUYERS) {
             let (market, counter) = (market.clone(), Arc::clone(&self.counter));
             let random = Random::new(self.seed, &format!("buyer {buyer}"));
@@ -572,7 +646,45 @@ impl World {
                 .child("buyer")
                 .spawn(move |context| market.trade(context, counter, random, buyer));
         }
-        self.run_until(self.context.current() + TROUBLE, None).await;
+    }
+
+    async fn play(mut self) -> SeedReport {
+        let organisations = match self.setup.faults {
+            Faults::Membership => self.setup.nodes,
+            _ => 0,
+        };
+        if let Some((market, council)) = self.found(organisations).await {
+            self.trade(&market);
+            if organisations > 0 {
+                let council = council.reshuffle(self.context.child("council"));
+                self.context.child("council").spawn(move |_| council);
+            }
+            self.trouble(if organisations > 0 { LONG_TROUBLE } else { TROUBLE }).await;
+        }
+        self.report()
+    }
+
+    /// What came of it.
+    pub fn report(self) -> SeedReport {
+        let acknowledged = self.counter.acknowledged.lock().expect(UNPOISONED).len() as u64;
+        SeedReport {
+            seed: self.seed,
+            violations: self.violations,
+            blocks: self.observer.height(),
+            acknowledged,
+            crashes: self.crashes,
+            sets: self.observer.sets(),
+            audit: String::new(),
+        }
+    }
+
+    async fn trouble(&mut self, time: Duration) {
+        self.run_until(self.context.current() + time, None).await;
+        self.settle().await;
+    }
+
+    /// The trouble is over: everybody is answered, and all come to stand at one height.
+    pub async fn settle(&mut self) {
         self.counter.is_over.store(true, Relaxed);
         self.links.connect(&mut |_, _| Some(good())).await;
         for validator in &self.validators {
@@ -602,7 +714,7 @@ impl World {
             return;
         }
         let told = self.counter.acknowledged.lock().expect(UNPOISONED).clone();
-        for validator in 0..VALIDATORS {
+        for validator in 0..self.validators.len() {
             if self.is_liar(validator) {
                 continue;
             }
@@ -618,9 +730,9 @@ impl World {
 
 const UNPOISONED: &str = "nothing panics while it holds what the world shares";
 
-/// A ledger of four validators on the system's clock.
-fn genesis() -> Genesis {
-    let validators = (0..VALIDATORS as u8).map(|index| key(index + 1).public()).collect();
+/// A ledger on the system's clock.
+fn genesis(validators: usize, epoch_blocks: u32) -> Genesis {
+    let validators = (0..validators).map(|node| node_key(node).public()).collect();
     let begin = u64::try_from(BEGIN.as_millis()).expect("a date of this century");
     Genesis {
         version: 1,
@@ -637,7 +749,8 @@ fn genesis() -> Genesis {
             keys: Bounded::try_from(vec![owner().public()]).expect("one key"),
         },
         clock_keeper: None,
-        validators: ValidatorSet::new(validators).expect("four keys"),
+        validators: ValidatorSet::new(validators).expect("a few keys"),
+        epoch_blocks,
         parameters: Parameters::default(),
     }
 }

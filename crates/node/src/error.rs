@@ -18,6 +18,9 @@ pub enum NodeError {
     /// A solo node cannot order for several validators.
     #[error("the ledger has {0} validators; a solo node orders only for a set of one")]
     NotSolo(usize),
+    /// A solo node cannot go on after blocks that an engine ordered.
+    #[error("the ledger was begun among several nodes, and a node that orders alone cannot go on")]
+    NotBegunSolo,
     /// The engine that orders among several validators ended or cannot read what it stored.
     #[error("the consensus engine cannot go on: {0}")]
     Engine(String),

@@ -89,6 +89,10 @@ impl Solo {
 
     /// The set may have changed at the end of an epoch: then others order.
     fn require_office(&self, ordering: &Ordering, header: &Header) -> Result<(), NodeError> {
+        // The engine's archive would lack the blocks that are ordered without it.
+        if !ordering.ledger.head().header.context.is_empty() {
+            return Err(NodeError::NotBegunSolo);
+        }
         let validators = ordering.ledger.view().validators_at(header.height.get())?.current;
         match validators.keys() {
             [only] if *only == self.key.public() => Ok(()),

@@ -103,7 +103,7 @@ fn lines(golden: &str) -> impl Iterator<Item = (u16, Vec<u8>)> + '_ {
 }
 
 fn rules() -> Rules {
-    Rules::new(crate::nodes::genesis()).expect("a genesis")
+    Rules::new(crate::nodes::genesis(contracts::genesis::DEFAULT_EPOCH_BLOCKS)).expect("a genesis")
 }
 
 #[test]
@@ -181,7 +181,9 @@ fn bodies_payloads_and_events() {
 
 #[test]
 fn genesis_files() {
-    let text = genesis_file::to_json(&crate::nodes::genesis()).unwrap();
+    let text =
+        genesis_file::to_json(&crate::nodes::genesis(contracts::genesis::DEFAULT_EPOCH_BLOCKS))
+            .unwrap();
     feed("genesis files", &[text.into_bytes()], |bytes| {
         let Ok(text) = std::str::from_utf8(bytes) else { return false };
         genesis_file::from_json(text).is_ok_and(|genesis| {

@@ -1,5 +1,5 @@
-//! Four nodes in this process, on real sockets and disks: they agree, go on without one, and take it
-//! in again.
+//! Nodes in this process, on real sockets and disks: four agree, go on without one, and take it in
+//! again; a fifth follows and gets a seat.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use client::transaction_builder::Signer;
 use consensus_bft::{Bft, Peer};
 use contracts::Genesis;
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
+use contracts::governance::{Change, ProposeChange, RegisterNode};
 use contracts::registry::AppointRegulator;
 use ledger::store::MemoryStore;
 use ledger::{Ledger, Outcome};
@@ -17,7 +18,7 @@ use node::{Node, SystemClock, Threads, WallClock};
 use primitives::codec::{Bounded, Text};
 use primitives::envelope::Submission;
 use primitives::header::ValidatorSet;
-use primitives::key::SigningKey;
+use primitives::key::{PublicKey, SigningKey};
 use primitives::units::{Sequence, Timestamp};
 
 /// A loaded machine is slow, not wrong.
@@ -27,7 +28,8 @@ fn key(number: u8) -> SigningKey {
     SigningKey::from_seed([number; 32])
 }
 
-pub fn genesis() -> Genesis {
+/// Four validators, and so many blocks of an epoch.
+pub fn genesis(epoch_blocks: u32) -> Genesis {
     let validators = (1..=4).map(|number| key(number).public()).collect();
     let now = SystemClock::default().now();
     Genesis {
@@ -46,6 +48,7 @@ pub fn genesis() -> Genesis {
         },
         clock_keeper: None,
         validators: ValidatorSet::new(validators).expect("four keys"),
+        epoch_blocks,
         parameters: Parameters::default(),
     }
 }
@@ -54,8 +57,8 @@ pub fn genesis() -> Genesis {
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
-        let name = format!("gridtally-four-nodes-{}", std::process::id());
+    fn new(name: &str) -> Self {
+        let name = format!("gridtally-{name}-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).expect("a folder");
         Self(folder)
@@ -77,20 +80,26 @@ struct Network {
 }
 
 impl Network {
-    fn new() -> Self {
+    fn new(name: &str, nodes: usize, epoch_blocks: u32) -> Self {
         // All at once, so that no port is given twice.
         let listeners: Vec<_> =
-            (0..4).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+            (0..nodes).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
         let addresses = listeners.iter().map(|l| l.local_addr().expect("an address")).collect();
-        let stores = (0..4).map(|_| MemoryStore::new()).collect();
-        let directory = Folder::new();
-        Self { genesis: genesis(), addresses, stores, directory }
+        let stores = (0..nodes).map(|_| MemoryStore::new()).collect();
+        let directory = Folder::new(name);
+        Self { genesis: genesis(epoch_blocks), addresses, stores, directory }
     }
 
+    /// Starts one of the four that know each other from the beginning.
     fn start(&self, index: usize) -> Node {
+        self.start_among(index, (0..4).filter(|other| *other != index))
+    }
+
+    /// Starts a node that is told of these others.
+    fn start_among(&self, index: usize, others: impl Iterator<Item = usize>) -> Node {
         let store = Arc::new(self.stores[index].clone());
         let ledger = Ledger::open(store, Some(self.genesis.clone())).expect("a ledger");
-        let peers = (0..4).filter(|other| *other != index).map(|other| Peer {
+        let peers = others.map(|other| Peer {
             key: key(other as u8 + 1).public(),
             address: self.addresses[other],
         });
@@ -109,8 +118,11 @@ fn appointment(owner: &mut Signer, number: u8) -> Submission {
         key: regulator.public(),
         encryption_key: [1; 32],
     };
-    let valid_until = Timestamp::new(SystemClock::default().now().get() + 3_600_000);
-    owner.submission(body, Vec::new(), &[&regulator], valid_until).expect("small")
+    owner.submission(body, Vec::new(), &[&regulator], valid_until()).expect("small")
+}
+
+fn valid_until() -> Timestamp {
+    Timestamp::new(SystemClock::default().now().get() + 3_600_000)
 }
 
 fn submit(node: &Node, submission: Submission) -> Outcome {
@@ -138,20 +150,21 @@ fn agree(nodes: &[&Node], height_: u64) {
         until("everybody executes the block", || height(node) >= height_);
     }
     let executed = nodes[0].ledger().view().executed(height_).expect("the store reads");
-    let set = &nodes[0].ledger().rules().genesis().validators;
     for node in nodes {
         let view = node.ledger().view();
         assert_eq!(view.executed(height_).expect("the store reads"), executed);
         let sealed = view.sealed_header(height_).expect("the store reads").expect("a header");
         if !sealed.certificate.is_absent() {
-            sealed.certificate.verify(&sealed.header, set).expect("a quorum of valid votes");
+            let set = view.validators_in(sealed.header.epoch).expect("the store reads");
+            let set = set.expect("a past epoch has its validators");
+            sealed.certificate.verify(&sealed.header, &set).expect("a quorum of valid votes");
         }
     }
 }
 
 #[test]
 fn four_nodes_agree_go_on_without_one_and_take_it_in_again() {
-    let network = Network::new();
+    let network = Network::new("four-nodes", 4, contracts::genesis::DEFAULT_EPOCH_BLOCKS);
     let mut nodes: Vec<_> = (0..4).map(|index| network.start(index)).collect();
     let mut owner = Signer::new(key(9), network.genesis.ledger_id(), Sequence::new(1));
     let first = submit(&nodes[0], appointment(&mut owner, 20));
@@ -177,6 +190,69 @@ fn four_nodes_agree_go_on_without_one_and_take_it_in_again() {
         let proof = node.ledger().view().event_proof(third.position, 0).expect("the store reads");
         assert!(proof.is_some(), "an event of a proven block has its proof");
     }
+    for node in nodes {
+        node.stop().expect("a graceful end");
+    }
+}
+
+/// Blocks of an epoch where a test waits for several of them.
+const SHORT_EPOCH: u32 = 6;
+
+fn registration(network: &Network, signer: &mut Signer, index: usize) -> Submission {
+    let node = key(index as u8 + 1);
+    let peer_address = Text::new(network.addresses[index].to_string()).expect("short");
+    let body = RegisterNode { key: node.public(), peer_address };
+    signer.submission(body, Vec::new(), &[&node], valid_until()).expect("small")
+}
+
+/// Has a certificate of a node's ledger the signature of a validator?
+fn counts(node: &Node, validator: &PublicKey) -> bool {
+    let view = node.ledger().view();
+    (1..=view.height()).rev().any(|height| {
+        let sealed = view.sealed_header(height).expect("the store reads").expect("a header");
+        let set = view.validators_in(sealed.header.epoch).expect("the store reads");
+        let set = set.expect("a past epoch has its validators");
+        let mut places = sealed.certificate.signatures.iter().map(|(place, _)| *place);
+        places.any(|place| set[usize::from(place)] == *validator)
+    })
+}
+
+#[test]
+fn a_fifth_node_follows_passes_on_and_gets_a_seat() {
+    let network = Network::new("fifth-node", 5, SHORT_EPOCH);
+    let mut nodes: Vec<_> = (0..4).map(|index| network.start(index)).collect();
+    let ledger_id = network.genesis.ledger_id();
+    let signer = |number| Signer::new(key(number), ledger_id, Sequence::new(1));
+    let mut owner = signer(9);
+    let mut regulators: Vec<_> = (20..25).map(signer).collect();
+    for (index, regulator) in regulators.iter_mut().enumerate() {
+        assert_eq!(submit(&nodes[0], appointment(&mut owner, 20 + index as u8)).code, 0);
+        assert_eq!(submit(&nodes[0], registration(&network, regulator, index)).code, 0);
+    }
+    let in_office = nodes[0].ledger().rules().epoch_of(height(&nodes[0])) + 2;
+
+    // It is told of one node; where the others listen stands on the ledger.
+    nodes.push(network.start_among(4, [0].into_iter()));
+    let begun = height(&nodes[0]);
+    until("the fifth node follows", || height(&nodes[4]) >= begun);
+    let passed_on = submit(&nodes[4], appointment(&mut owner, 30));
+    assert_eq!(passed_on.code, 0);
+    agree(&nodes.iter().collect::<Vec<_>>(), passed_on.position.height);
+
+    let first = nodes[0].ledger().rules().first_height_of(in_office);
+    until("the regulators come into office", || height(&nodes[0]) >= first);
+    let fifth = key(5).public();
+    let add = Bounded::try_from(vec![fifth]).expect("one key");
+    let body = ProposeChange { change: Change::Seats { remove: Bounded::default(), add } };
+    let others: Vec<_> = (21..25).map(key).collect();
+    let others: Vec<_> = others.iter().collect();
+    let proposal = regulators[0].submission(body, Vec::new(), &others, valid_until());
+    let proposed = submit(&nodes[2], proposal.expect("small"));
+    assert_eq!(proposed.code, 0);
+    assert!(!counts(&nodes[0], &fifth), "it has no seat yet");
+    until("the fifth validator's vote counts", || counts(&nodes[0], &fifth));
+    let newest = height(&nodes[0]);
+    agree(&nodes.iter().collect::<Vec<_>>(), newest);
     for node in nodes {
         node.stop().expect("a graceful end");
     }

@@ -42,10 +42,10 @@ pub struct NodeCommand {
     /// bound to it. Repeat it for several.
     #[arg(long, value_name = "HOST", env = "GRIDTALLY_HOSTS", value_delimiter = ',')]
     host: Vec<String>,
-    /// How this validator meets the others.
+    /// How this node meets the others.
     #[command(flatten)]
     network: NetworkArgs,
-    /// How the validator's key is unlocked.
+    /// How the node's key is unlocked.
     #[command(flatten)]
     passphrase: Passphrase,
     /// Milliseconds added to the clock; only on test networks.
@@ -65,13 +65,15 @@ struct Config {
     network: NetworkConfig,
 }
 
-/// How a validator meets the others.
+/// How a node meets the others.
 #[derive(Debug, Args)]
 struct NetworkArgs {
-    /// Where this validator listens for the others; needed when the ledger has several.
+    /// Where this node listens for the others: for a ledger with several validators, or one that is
+    /// to have them. A node whose key has no seat follows and serves without a vote.
     #[arg(long, value_name = "ADDRESS", env = "GRIDTALLY_PEER_LISTEN")]
     peer_listen: Option<SocketAddr>,
-    /// Another validator, as `ed25519:HEX@ADDRESS:PORT`. Repeat it for each.
+    /// Another node, as `ed25519:HEX@ADDRESS:PORT`. Repeat it for each; of the others the ledger says
+    /// where they listen.
     #[arg(long, value_name = "PEER", env = "GRIDTALLY_PEERS", value_delimiter = ',')]
     peer: Vec<Peer>,
 }
@@ -86,7 +88,7 @@ struct NetworkConfig {
 }
 
 impl NetworkArgs {
-    /// The orderer of a ledger with several validators; none for a solo ledger.
+    /// The orderer among other nodes; none for a node that orders alone.
     fn orderer(
         self,
         config: NetworkConfig,
@@ -95,39 +97,29 @@ impl NetworkArgs {
         directory: &Directory,
     ) -> Result<Option<Bft>, Ended> {
         let validators = &genesis.validators;
-        if validators.len() == 1 {
-            return Ok(None);
-        }
-        if !validators.contains(&key.public()) {
+        let Some(listen) = self.peer_listen.or(config.listen) else {
+            if validators.len() == 1 {
+                return Ok(None);
+            }
             return Err(anyhow!(
-                "the key in {} is not one of the ledger's {} validators",
-                directory.node_key_file().display(),
+                "this ledger has {} validators: say with --peer-listen where this node listens for \
+                 the others",
                 validators.len()
             ))
             .end_with(Exit::Usage);
-        }
-        let listen = self.peer_listen.or(config.listen).ok_or_else(|| {
-            anyhow!(
-                "this ledger has {} validators: say with --peer-listen where this one listens for \
-                 the others",
-                validators.len()
-            )
-        });
-        let listen = listen.end_with(Exit::Usage)?;
+        };
         let from_file = config
             .peers
             .iter()
             .map(|peer| peer.parse().map_err(|error| anyhow!("{peer}: {error}")));
         let from_file = from_file.collect::<Result<Vec<Peer>, _>>().end_with(Exit::Usage)?;
         let peers = if self.peer.is_empty() { from_file } else { self.peer };
-        for validator in validators.iter().filter(|validator| **validator != key.public()) {
-            if !peers.iter().any(|peer| peer.key == *validator) {
-                return Err(anyhow!(
-                    "where does the validator {validator} listen? Say it with --peer \
-                     {validator}@ADDRESS:PORT"
-                ))
-                .end_with(Exit::Usage);
-            }
+        let mut others = validators.iter().filter(|validator| **validator != key.public());
+        if let Some(other) = others.next().filter(|_| peers.is_empty()) {
+            return Err(anyhow!(
+                "whom does this node call? Say it with --peer, as {other}@ADDRESS:PORT"
+            ))
+            .end_with(Exit::Usage);
         }
         // The engine listens on a thread of its own; whether the port is free is found out here.
         std::net::TcpListener::bind(listen).map_err(|error| listen_error(listen, error))?;

@@ -10,7 +10,7 @@ use crate::cli::Global;
 use crate::exit::{Ended, Exit};
 use crate::output;
 
-/// Whole networks of four validators with faults, each from one seed.
+/// Whole networks with faults, each from one seed.
 ///
 /// The real node code runs on simulated time, network and disks, and what must hold is checked at
 /// every block: no fork, equal roots, energy and money conserved, nothing lost that was answered,
@@ -21,7 +21,8 @@ pub struct SimulateNetwork {
     #[arg(long, value_name = "A..B", default_value = "0..25")]
     seeds: Seeds,
     /// What strikes: `none`, `crash`, `network` (loss, delay, partitions, skewed clocks), `storage`,
-    /// `byzantine` (one of the four lies) or `all`.
+    /// `byzantine` (one of the four lies), `membership` (validators crash while others take their seats)
+    /// or `all` (all but the last).
     #[arg(long, value_name = "FAULTS", default_value = "all")]
     faults: Faults,
 }

@@ -50,7 +50,7 @@ fn append_by(
 }
 
 /// The seat moves from the first validator to its successor: approved in epoch 0, so it acts in
-/// epoch 2, from height 9 on.
+/// epoch 2, from height 8 on.
 fn handed_over() -> Ledger {
     let ledger = founded();
     let rules = Arc::clone(ledger.rules());
@@ -61,10 +61,10 @@ fn handed_over() -> Ledger {
     let rotate = signed(&rules, body, &[&key(REGULATOR), &validator()], 3);
     let receipts = append(&ledger, vec![rotate]).unwrap();
     assert_eq!(receipts[0].code, 0);
-    for _ in 4..=8 {
+    for _ in 4..=7 {
         append(&ledger, vec![]).unwrap();
     }
-    for _ in 9..=13 {
+    for _ in 8..=13 {
         append_by(&ledger, &successor(), vec![]).unwrap();
     }
     ledger
@@ -87,8 +87,8 @@ fn headers_name_epoch_and_validators_two_epochs_after_the_approval() {
     let view = ledger.view();
     let [old, new] = [validator(), successor()]
         .map(|key| primitives::header::ValidatorSet::new(vec![key.public()]).unwrap().hash());
-    let cases = [(1, 0, old, old), (4, 0, old, old), (5, 1, old, new), (8, 1, old, new)];
-    for (height, epoch, current, next) in cases.into_iter().chain([(9, 2, new, new)]) {
+    let cases = [(1, 0, old, old), (3, 0, old, old), (4, 1, old, new), (7, 1, old, new)];
+    for (height, epoch, current, next) in cases.into_iter().chain([(8, 2, new, new)]) {
         let header = view.header(height).unwrap().unwrap();
         assert_eq!(header.epoch, epoch, "height {height}");
         assert_eq!(header.validators_hash, current, "height {height}");
@@ -101,7 +101,7 @@ fn a_proof_follows_the_change_from_the_genesis() {
     let ledger = handed_over();
     let proof = proof(&ledger);
     let heights: Vec<_> = proof.set_changes.iter().map(|change| change.header.height).collect();
-    assert_eq!(heights, [BlockHeight::new(8)], "the last header of the old set");
+    assert_eq!(heights, [BlockHeight::new(7)], "the last header of the old set");
     let verified = verify_event(Some(&trusted(&ledger)), &proof).unwrap();
     assert_eq!(verified.anchor_height, BlockHeight::new(13));
 }
@@ -167,11 +167,11 @@ fn a_program_stops_before_a_protocol_that_it_does_not_know() {
     let rules = Arc::clone(ledger.rules());
     append(&ledger, vec![appoint(&rules, REGULATOR, 1)]).unwrap();
     append(&ledger, vec![node(&ledger, &validator(), 1)]).unwrap();
-    let from_height = BlockHeight::new(9);
+    let from_height = BlockHeight::new(8);
     let change = Change::Protocol { from_height, version: 2 };
     let propose = signed(&rules, ProposeChange { change }, &[&key(REGULATOR)], 2);
     assert_eq!(append(&ledger, vec![propose]).unwrap()[0].code, 0);
-    for _ in 4..=8 {
+    for _ in 4..=7 {
         append(&ledger, vec![]).unwrap();
     }
     let stopped = append(&ledger, vec![]);
@@ -179,5 +179,5 @@ fn a_program_stops_before_a_protocol_that_it_does_not_know() {
         matches!(stopped, Err(LedgerError::ProtocolUnknown { height, version: 2 }) if height == from_height),
         "{stopped:?}"
     );
-    assert_eq!(ledger.view().height(), 8, "nothing is lost");
+    assert_eq!(ledger.view().height(), 7, "nothing is lost");
 }

@@ -1,5 +1,6 @@
 //! Networks from seeds: what must hold holds, and planted bugs are found.
 
+use network_simulator::scenario::{Scenario, Step, play};
 use network_simulator::{Bug, Faults, simulate};
 
 fn nothing_is_violated(seeds: std::ops::Range<u64>, faults: Faults) {
@@ -37,6 +38,84 @@ fn stores_fail() {
 #[test]
 fn one_of_four_lies() {
     nothing_is_violated(0..5, Faults::Byzantine);
+}
+
+#[test]
+fn seats_change_while_validators_crash() {
+    nothing_is_violated(0..3, Faults::Membership);
+    assert!(simulate(0, Faults::Membership, None).sets > 1, "nobody took a seat");
+}
+
+/// Plays the steps on some seeds, with so many validators at first, organisations and nodes.
+fn played(seeds: std::ops::Range<u64>, [first, own, nodes]: [usize; 3], steps: &[Step]) {
+    let scenario = Scenario { validators: first, organisations: own, nodes, steps: steps.to_vec() };
+    for seed in seeds {
+        let report = play(seed, &scenario);
+        assert!(report.violations.is_empty(), "seed {seed}: {:?}", report.violations);
+        assert!(report.blocks >= 30 && report.acknowledged >= 7, "nothing happened: {report:?}");
+    }
+}
+
+fn seats(remove: &[usize], add: &[usize]) -> Step {
+    Step::Seats { remove: remove.to_vec(), add: add.to_vec() }
+}
+
+#[test]
+fn a_validator_is_added_and_another_removed() {
+    let steps = [Step::Start(4), seats(&[], &[4]), seats(&[0], &[]), Step::Stop(0)];
+    played(0..1, [4, 5, 5], &steps);
+}
+
+#[test]
+fn a_validator_is_replaced_and_returns() {
+    let steps = [Step::Start(4), seats(&[1], &[4]), seats(&[2], &[1])];
+    played(0..1, [4, 5, 5], &steps);
+}
+
+#[test]
+fn a_validator_joins_that_begins_after_its_seat_does() {
+    let steps = [seats(&[], &[4]), Step::Start(4), seats(&[3], &[])];
+    // Four of five are a quorum: the ledger goes on while the newcomer is still away.
+    played(0..1, [4, 5, 5], &steps);
+}
+
+#[test]
+fn a_key_changes() {
+    played(0..1, [4, 4, 5], &[Step::Start(4), Step::Rotate { from: 2, to: 4 }, Step::Stop(2)]);
+}
+
+#[test]
+fn one_validator_becomes_five() {
+    let started = [1, 2, 3, 4].map(Step::Start);
+    let steps = [&started[..], &[seats(&[], &[1, 2, 3]), seats(&[], &[4])]].concat();
+    played(0..1, [1, 5, 5], &steps);
+}
+
+#[test]
+fn the_whole_set_is_replaced() {
+    let started = [4, 5, 6, 7].map(Step::Start);
+    let steps = [seats(&[0, 1], &[4, 5]), seats(&[2, 3], &[6, 7])];
+    played(0..1, [4, 8, 8], &[&started[..], &steps].concat());
+}
+
+#[test]
+fn they_crash_at_the_boundary() {
+    let one = |node| Step::CrashAtBoundary(vec![node]);
+    let all = Step::CrashAtBoundary(vec![0, 1, 2, 3, 4]);
+    let steps =
+        [Step::Start(4), one(0), seats(&[], &[4]), one(4), all.clone(), seats(&[0], &[]), all];
+    played(0..2, [4, 5, 5], &steps);
+}
+
+#[test]
+fn one_regulator_alone_changes_nothing() {
+    let alone = Step::Alone { organisation: 1, remove: vec![2] };
+    played(0..1, [4, 4, 4], &[alone]);
+}
+
+#[test]
+fn parameters_and_the_protocol_change_at_one_height_everywhere() {
+    played(0..1, [4, 4, 4], &[Step::Price(250_000), Step::Protocol(2)]);
 }
 
 #[test]
