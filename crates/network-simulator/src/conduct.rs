@@ -29,12 +29,19 @@ pub enum Bug {
     AnswersEarly,
     /// After a crash a validator has lost the journal of its votes.
     LosesJournal,
+    /// One validator executes differently: its store gives other balances than it took.
+    ExecutesDifferently,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::VotesBlindly, Self::ForgetsProposals, Self::AnswersEarly, Self::LosesJournal];
+    pub const ALL: [Self; 5] = [
+        Self::VotesBlindly,
+        Self::ForgetsProposals,
+        Self::AnswersEarly,
+        Self::LosesJournal,
+        Self::ExecutesDifferently,
+    ];
 }
 
 /// A validator's application with its conduct around it.
@@ -116,7 +123,7 @@ impl Actor {
                     mempool.answer(&id, &Ok(Outcome { id, position, code: 0 }));
                 }
             }
-            Bug::VotesBlindly | Bug::LosesJournal => {}
+            Bug::VotesBlindly | Bug::LosesJournal | Bug::ExecutesDifferently => {}
         }
     }
 }

@@ -14,6 +14,7 @@ mod council;
 mod network;
 mod random;
 pub mod scenario;
+mod spoiled;
 mod world;
 
 pub use conduct::Bug;

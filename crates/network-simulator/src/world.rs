@@ -11,7 +11,7 @@ use consensus_bft::engine::{Config, Network, Pace};
 use consensus_bft::membership::engine_key;
 use contracts::Genesis;
 use contracts::genesis::{Clock as GenesisClock, Currency, Owner, Parameters, Privacy};
-use ledger::store::{Fault, MemoryStore};
+use ledger::store::{Fault, MemoryStore, Store};
 use ledger::{InLine, Ledger, LedgerError};
 use node::{NodeError, Ordering, WallClock, assemble};
 use primitives::codec::{Bounded, Text};
@@ -24,6 +24,7 @@ use crate::conduct::{Actor, Bug, Conduct};
 use crate::council::{Council, node_key};
 use crate::network::{Faces, Links, any, good, split};
 use crate::random::Random;
+use crate::spoiled::SpoiledStore;
 
 pub type Context = deterministic::Context;
 
@@ -33,6 +34,8 @@ pub const VALIDATORS: usize = 4;
 const NODES: usize = 6;
 /// The one that lies when somebody does.
 const LIAR: usize = 3;
+/// The one whose store is spoiled when that bug is planted.
+const SPOILED: usize = 1;
 /// Blocks of an epoch: few, so that a run crosses several boundaries.
 const EPOCH_BLOCKS: u32 = 25;
 /// Blocks of an epoch where the validators change: fewer still.
@@ -393,7 +396,11 @@ impl World {
     }
 
     fn open(&self, validator: usize) -> Result<Arc<Ledger>, LedgerError> {
-        let store = Arc::new(self.validators[validator].store.clone());
+        let store = self.validators[validator].store.clone();
+        let store: Arc<dyn Store> = match self.setup.bug {
+            Some(Bug::ExecutesDifferently) if validator == SPOILED => Arc::new(SpoiledStore(store)),
+            _ => Arc::new(store),
+        };
         Ok(Arc::new(Ledger::open(store, Some(self.genesis.clone()))?))
     }
 

@@ -1,6 +1,7 @@
 //! The node among the others: who validates, who is connected, who signed last.
 
 use ledger::{LedgerError, View};
+use primitives::header::ValidatorSet;
 use primitives::key::PublicKey;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -56,7 +57,7 @@ pub struct NetworkEntry {
     pub view: String,
     /// Mean time between the last blocks, in milliseconds; none before the second block.
     pub block_ms: Option<u64>,
-    /// The validators, in their order.
+    /// The validators of the next block, in their order.
     pub validators: Vec<ValidatorEntry>,
 }
 
@@ -66,15 +67,25 @@ impl NetworkEntry {
     /// # Errors
     /// [`LedgerError`] when the store fails.
     pub fn new(view: &View, state: &NetworkState) -> Result<Self, LedgerError> {
-        let set = &view.rules().genesis().validators;
+        let set = view.validators_at(view.height() + 1)?.current;
+        let mut signers: Option<(u64, ValidatorSet)> = None;
         let mut last_signed: Vec<Option<u64>> = vec![None; set.len()];
         let mut newest_view = None;
         let oldest = view.height().saturating_sub(SIGNATURES_WITHIN) + 1;
         for height in (oldest..=view.height()).rev() {
             let Some(sealed) = view.sealed_header(height)? else { continue };
+            let epoch = sealed.header.epoch;
+            let signers = match signers.take().filter(|(of, _)| *of == epoch) {
+                Some(known) => signers.insert(known),
+                None => match view.validators_in(epoch)? {
+                    Some(of_epoch) => signers.insert((epoch, of_epoch)),
+                    None => continue,
+                },
+            };
             for (place, _) in &sealed.certificate.signatures {
-                if let Some(signed) = last_signed.get_mut(usize::from(*place)) {
-                    signed.get_or_insert(height);
+                let key = signers.1.keys().get(usize::from(*place));
+                if let Some(place) = set.iter().position(|validator| Some(validator) == key) {
+                    last_signed[place].get_or_insert(height);
                 }
             }
             if !sealed.certificate.is_absent() {

@@ -160,3 +160,8 @@ fn a_proposer_that_answers_early_is_found() {
 fn a_validator_that_loses_its_journal_is_found() {
     found(Bug::LosesJournal, Faults::Crash);
 }
+
+#[test]
+fn a_validator_that_executes_differently_is_found() {
+    found(Bug::ExecutesDifferently, Faults::Crash);
+}
