@@ -1,7 +1,8 @@
 //! The node's two doors, and the sink into which the orderer puts final blocks.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use contracts::execute::{Sender, resolve};
 use contracts::{Position, Rejection};
@@ -142,11 +143,15 @@ pub struct Service {
 ///
 /// While one round is checked, on all threads, the requests that arrive gather and are checked
 /// together in the next: signatures of one key cost less the more of them stand in one batch. A lone
-/// request waits for nobody.
+/// request waits for nobody. One thread serves the line, however many clients stand in it: each thread
+/// would keep the memory of the largest request it ever saw.
 #[derive(Default)]
-pub struct Gathering {
-    waiting: Mutex<VecDeque<Request>>,
-    round: Mutex<()>,
+pub struct Gathering(Mutex<Line>);
+
+#[derive(Default)]
+struct Line {
+    requests: VecDeque<Request>,
+    is_served: bool,
 }
 
 struct Request {
@@ -158,29 +163,46 @@ struct Request {
 const ROUND: usize = 4_000;
 
 impl Gathering {
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Request>> {
-        self.waiting.lock().expect("nothing panics while it holds the requests")
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.0.lock().expect("nothing panics while it holds the requests")
     }
 
-    fn take_round(&self) -> Vec<Request> {
-        let mut waiting = self.waiting();
+    /// Puts a request into the line. True when nobody serves it: then the caller must.
+    fn join(&self, request: Request) -> bool {
+        let mut line = self.line();
+        line.requests.push_back(request);
+        !std::mem::replace(&mut line.is_served, true)
+    }
+
+    /// The requests of the next round; `None` when nobody waits, and from then on nobody serves.
+    fn take_round(&self) -> Option<Vec<Request>> {
+        let mut line = self.line();
         let (mut taken, mut count) = (Vec::new(), 0);
         while count < ROUND
-            && let Some(request) = waiting.pop_front()
+            && let Some(request) = line.requests.pop_front()
         {
             count += request.submissions.len();
             taken.push(request);
         }
-        taken
+        line.is_served = !taken.is_empty();
+        line.is_served.then_some(taken)
     }
 }
 
 impl Service {
-    /// Admits one round of the requests that wait, or none when another thread took them all.
-    fn admit_round(&self) -> Result<(), LedgerError> {
-        // A round that panicked has answered nobody of it; the next one begins afresh.
-        let _round = self.gathering.round.lock().unwrap_or_else(PoisonError::into_inner);
-        let requests = self.gathering.take_round();
+    /// Admits round after round until nobody waits.
+    fn serve_line(&self) {
+        while let Some(requests) = self.gathering.take_round() {
+            // What is dropped unanswered reads as "the node is stopping"; the line goes on.
+            match catch_unwind(AssertUnwindSafe(|| self.admit_round(requests))) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "transactions could not be taken"),
+                Err(_) => tracing::error!("checking transactions panicked"),
+            }
+        }
+    }
+
+    fn admit_round(&self, requests: Vec<Request>) -> Result<(), LedgerError> {
         let (mut submissions, mut answers) = (Vec::new(), Vec::with_capacity(requests.len()));
         for mut request in requests {
             answers.push((request.submissions.len(), request.answer));
@@ -393,12 +415,9 @@ impl Submitter for Doors {
         Box::pin(async move {
             let count = submissions.len();
             let (answer, places) = oneshot::channel();
-            service.gathering.waiting().push_back(Request { submissions, answer });
-            tokio::task::spawn_blocking(move || {
-                if let Err(error) = service.admit_round() {
-                    tracing::error!(%error, "transactions could not be taken");
-                }
-            });
+            if service.gathering.join(Request { submissions, answer }) {
+                tokio::task::spawn_blocking(move || service.serve_line());
+            }
             // A failed round drops its requests.
             let Ok(places) = places.await else { return vec![Err(SubmitError::Stopping); count] };
             answers(places).await

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contracts::genesis::{Clock, Currency, Genesis, Owner, Parameters, Privacy};
@@ -10,7 +11,7 @@ use contracts::governance::AdvanceClock;
 use contracts::registry::{AppointRegulator, SuspendParty};
 use contracts::{Body, Rules};
 use ledger::store::{Fault, MemoryStore, Store};
-use ledger::{InLine, LedgerError, Outcome, SubmitError};
+use ledger::{InLine, LedgerError, Outcome, SubmitError, Verifier};
 use node::{Node, NodeConfig, NodeError, WallClock};
 use primitives::calendar::GridZone;
 use primitives::codec::{Bounded, Text};
@@ -314,4 +315,40 @@ fn only_the_validator_starts_a_solo_node() {
         ..config(&MemoryStore::new(), Clock::Virtual, 0)
     };
     assert!(matches!(Node::start(two), Err(NodeError::NotSolo(2))));
+}
+
+/// Panics while it checks its first round.
+struct PanicsOnce(AtomicBool);
+
+impl Verifier for PanicsOnce {
+    fn for_each(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        assert!(self.0.swap(true, Ordering::Relaxed), "a bug");
+        (0..count).for_each(work);
+    }
+
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn entropy(&self) -> [u8; 32] {
+        [0; 32]
+    }
+}
+
+#[tokio::test]
+async fn checking_that_panics_is_answered_and_the_next_are_served() {
+    let store = MemoryStore::new();
+    let verifier = Arc::new(PanicsOnce(AtomicBool::new(false)));
+    let config = NodeConfig { verifier, ..config(&store, Clock::Virtual, START) };
+    let node = Node::start(config).unwrap();
+    let lost = submit(&node, vec![appoint(11, 1)]).await;
+    assert!(matches!(lost[..], [Err(SubmitError::Stopping)]), "{lost:?}");
+    let (one, other) = tokio::join!(
+        submit(&node, vec![appoint(12, 1)]),
+        submit(&node, vec![appoint(13, 2), appoint(14, 3)])
+    );
+    for answer in one.into_iter().chain(other) {
+        assert_eq!(answer.unwrap().code, 0);
+    }
+    node.stop().unwrap();
 }
