@@ -13,8 +13,10 @@ use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::{Epoch, Epocher, FixedEpocher, Height};
 use commonware_cryptography::Digested;
+use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_macros::select;
 use commonware_runtime::{Clock, Metrics, Spawner};
+use commonware_utils::vec::NonEmptyVec;
 use contracts::genesis::Clock as GenesisClock;
 use futures_util::StreamExt;
 use ledger::{CheckedBlock, CheckedTransaction, LedgerError};
@@ -26,7 +28,7 @@ use primitives::identifier::TransactionId;
 use primitives::units::{BlockHeight, Timestamp};
 
 use crate::block::{Context, OrderedBlock};
-use crate::engine::Pace;
+use crate::engine::{Mailbox, Pace};
 use crate::membership::{Schemes, public_key};
 
 /// A proposal that stands further ahead of our clock waits.
@@ -43,6 +45,7 @@ const MAX_KEPT: usize = 64;
 pub struct Application {
     ordering: Ordering,
     schemes: Schemes,
+    mailbox: Mailbox,
     epocher: FixedEpocher,
     pace: Pace,
     kept: Arc<Mutex<BTreeMap<Hash, CheckedBlock>>>,
@@ -72,10 +75,11 @@ impl Application {
     pub(crate) fn new(
         ordering: Ordering,
         schemes: Schemes,
+        mailbox: Mailbox,
         epocher: FixedEpocher,
         pace: Pace,
     ) -> Self {
-        Self { ordering, schemes, epocher, pace, kept: Arc::default() }
+        Self { ordering, schemes, mailbox, epocher, pace, kept: Arc::default() }
     }
 
     /// What the application works with.
@@ -328,6 +332,31 @@ impl Application {
             .then_some(Verdict::Late("its time lies far behind our clock")))
     }
 
+    /// Waits until this node has executed `height`, on which `leader` proposes.
+    ///
+    /// Its certificate is sent once, and a crash may lose it. Later ones may need our vote, which needs
+    /// that execution: so the one who has executed it is asked. A height may be final through a later
+    /// one alone, which is an ancestor of the proposal as well.
+    async fn executed<E: Clock>(
+        &self,
+        runtime: &E,
+        height: u64,
+        leader: &EngineKey,
+        parent: Height,
+    ) {
+        let mut reached = self.ordering.reached(height);
+        loop {
+            select! {
+                () = &mut reached => return,
+                _ = runtime.sleep(self.pace.leader_timeout) => {},
+            }
+            for missing in (height..=parent.get()).take(MAX_KEPT) {
+                let from = NonEmptyVec::new(leader.clone());
+                self.mailbox.hint_finalized(Height::new(missing), from);
+            }
+        }
+    }
+
     async fn judge_until_sure<E: Clock + Spawner>(
         &self,
         runtime: &E,
@@ -337,11 +366,11 @@ impl Application {
     ) -> Result<bool, NodeError> {
         let mut lateness = Lateness::Objects;
         loop {
-            let (application, context) = (self.clone(), context.clone());
+            let (application, judged_in) = (self.clone(), context.clone());
             let (judged, below) = (block.clone(), parent.clone());
             // Signatures take long: off the threads that serve the network.
             let judging = runtime.child("judge").shared(true).spawn(move |_| async move {
-                application.judge(&context, &judged, &below, lateness)
+                application.judge(&judged_in, &judged, &below, lateness)
             });
             let Ok(verdict) = judging.await else { std::future::pending().await };
             match verdict? {
@@ -354,7 +383,9 @@ impl Application {
                     );
                     return Ok(false);
                 }
-                Verdict::AfterHeight(height) => self.ordering.reached(height).await,
+                Verdict::AfterHeight(height) => {
+                    self.executed(runtime, height, &context.leader, parent.height()).await;
+                }
                 Verdict::After(time) => runtime.sleep(time).await,
                 // Others may have voted already; then the view cannot be skipped, and withholding
                 // our vote for ever would stop the ledger.

@@ -28,6 +28,7 @@ use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::{Clock, Handle, Metrics, Quota, Spawner, Storage};
 use commonware_storage::archive::immutable;
 use commonware_utils::{NZDuration, NZU16, NZU32, NZU64, NZUsize};
+use contracts::Rules;
 use node::{NodeError, Ordering};
 use primitives::header::MAX_VALIDATORS;
 use primitives::key::SigningKey;
@@ -163,11 +164,9 @@ where
     R: Receiver<PublicKey = EngineKey>,
     A: Automaton<E>,
 {
-    let rules = Arc::clone(ordering.ledger.rules());
     let schemes = Schemes::new(Arc::clone(&ordering.ledger), &config.key);
-    let epoch_blocks = NonZeroU64::new(rules.genesis().epoch_blocks.into());
-    let epocher = FixedEpocher::new(epoch_blocks.expect("a genesis with empty epochs is refused"));
-    let genesis = OrderedBlock::genesis(rules.genesis().header());
+    let epocher = epocher(ordering.ledger.rules());
+    let genesis = OrderedBlock::genesis(ordering.ledger.rules().genesis().header());
     let cache = CacheRef::new(NZU16!(4096), NZUsize!(512));
     let Network { blocker, peers, track, channels } = network;
     let [votes, certificates, resolver, backfill, broadcast, passed_on] = channels;
@@ -180,11 +179,8 @@ where
     let (spread, buffer) =
         buffered::Engine::new(runtime.child("broadcast"), spread_config(&config.key, peers));
     spread.start(broadcast);
-    let unreadable =
-        |error: commonware_storage::archive::Error| NodeError::Engine(error.to_string());
-    let names = archive_names(&config.prefix, "final");
     let unbounded = Scheme::certificate_codec_config_unbounded();
-    let finalizations = archive(names, cache.clone(), unbounded);
+    let finalizations = archive(archive_names(&config.prefix, "final"), cache.clone(), unbounded);
     let finalizations = immutable::Archive::init(runtime.child("finalizations"), finalizations);
     let finalizations = finalizations.await.map_err(unreadable)?;
     let blocks = archive(archive_names(&config.prefix, "block"), cache.clone(), ());
@@ -200,8 +196,13 @@ where
         marshal_config,
     )
     .await;
-    let application =
-        Application::new(ordering.clone(), schemes.clone(), epocher.clone(), config.pace);
+    let application = Application::new(
+        ordering.clone(),
+        schemes.clone(),
+        mailbox.clone(),
+        epocher.clone(),
+        config.pace,
+    );
     let wrapped = wrap(application.clone());
     let child = runtime.child("application");
     let adapter = Deferred::new(child, wrapped, mailbox.clone(), epocher.clone());
@@ -216,6 +217,15 @@ where
     Delivery { application, mailbox, schemes, epocher, epochs, ahead: None, swept: 0 }
         .run(genesis, processed, updates, early_votes, early_certificates)
         .await
+}
+
+fn epocher(rules: &Rules) -> FixedEpocher {
+    let blocks = NonZeroU64::new(rules.genesis().epoch_blocks.into());
+    FixedEpocher::new(blocks.expect("a genesis with empty epochs is refused"))
+}
+
+fn unreadable(error: commonware_storage::archive::Error) -> NodeError {
+    NodeError::Engine(error.to_string())
 }
 
 /// Several epochs on one channel each; messages of epochs that do not run come out at the side.

@@ -22,6 +22,7 @@ use commonware_utils::ordered::{Map, Set};
 use commonware_utils::{Hostname, NZUsize};
 use ledger::{Ledger, LedgerError};
 use node::{NodeError, Orderer, Ordering};
+use primitives::header::ValidatorSet;
 use primitives::key::{PublicKey, SigningKey};
 
 use crate::engine::{CHANNELS, Config, Network, Pace, max_message_size, quota, run};
@@ -109,7 +110,8 @@ impl Orderer for Bft {
                           what the engine needs";
             return Err(NodeError::Engine(reason.to_owned()));
         }
-        warn_of_faults(view.validators_at(view.height() + 1)?.current.len());
+        let validators = view.validators_at(view.height() + 1)?.current;
+        warn_at_start(&validators, &self.key);
         let runner = runtime_tokio::Runner::new(
             runtime_tokio::Config::new()
                 .with_storage_directory(&self.directory)
@@ -265,7 +267,14 @@ fn with_addresses(
 }
 
 /// Rule: of n validators ⌊(n − 1) / 3⌋ may fail; with two or three nobody may.
-fn warn_of_faults(validators: usize) {
+fn warn_at_start(set: &ValidatorSet, key: &SigningKey) {
+    if !set.contains(&key.public()) {
+        tracing::warn!(
+            "this node's key has no seat: it follows without a vote, and the others let it in with \
+             the epoch after it was registered"
+        );
+    }
+    let validators = set.len();
     let tolerated = validators.saturating_sub(1) / 3;
     if tolerated == 0 {
         tracing::warn!(

@@ -67,7 +67,7 @@ pub enum Faults {
     Storage,
     /// One of the four lies.
     Byzantine,
-    /// Validators crash, and all the while others take their seats.
+    /// Validators crash, one may lie, and all the while others take their seats.
     Membership,
     /// All of it.
     All,
@@ -87,7 +87,7 @@ impl Faults {
     }
 
     fn lies(self) -> bool {
-        matches!(self, Self::Byzantine | Self::All)
+        matches!(self, Self::Byzantine | Self::Membership | Self::All)
     }
 }
 
@@ -273,6 +273,8 @@ impl World {
         let lying = match bug {
             // The bug shows only when somebody lies.
             Some(Bug::VotesBlindly) => Some(Lying::Proposals),
+            // Where seats change hands, in every other run.
+            _ if faults == Faults::Membership && random.percent(50) => None,
             _ => faults.lies().then(|| choices[random.below(choices.len())]),
         };
         let validators = (0..nodes).map(|index| Validator {

@@ -27,6 +27,10 @@ const LISTEN: &str = "127.0.0.1:7410";
 /// An empty directory is founded first, with a plain owner key, so that a first trial needs one
 /// command; use `gridtally init` for a ledger that is meant to stay. The configuration is read from
 /// DIR/gridtally.toml, then the environment, then these flags; the later wins.
+///
+/// To join a ledger of others, put its genesis.json and a new key as node.key into DIR, let an
+/// organisation register the key (`gridtally submit register-node`), and name one of the others with
+/// --peer. They let the node in with their next epoch.
 #[derive(Debug, Args)]
 pub struct NodeCommand {
     /// The node's directory.

@@ -21,7 +21,7 @@ pub struct SimulateNetwork {
     #[arg(long, value_name = "A..B", default_value = "0..25")]
     seeds: Seeds,
     /// What strikes: `none`, `crash`, `network` (loss, delay, partitions, skewed clocks), `storage`,
-    /// `byzantine` (one of the four lies), `membership` (validators crash while others take their seats)
+    /// `byzantine` (one of the four lies), `membership` (validators crash, and one may lie, while others take their seats)
     /// or `all` (all but the last).
     #[arg(long, value_name = "FAULTS", default_value = "all")]
     faults: Faults,

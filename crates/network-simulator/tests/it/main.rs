@@ -46,6 +46,13 @@ fn seats_change_while_validators_crash() {
     assert!(simulate(0, Faults::Membership, None).sets > 1, "nobody took a seat");
 }
 
+/// One of three crashes, returns without the certificate of a block that the others have executed,
+/// and has to vote on what they propose next.
+#[test]
+fn a_certificate_that_was_lost_in_a_crash_is_asked_for() {
+    nothing_is_violated(215..216, Faults::Membership);
+}
+
 /// Plays the steps on some seeds, with so many validators at first, organisations and nodes.
 fn played(seeds: std::ops::Range<u64>, [first, own, nodes]: [usize; 3], steps: &[Step]) {
     let scenario = Scenario { validators: first, organisations: own, nodes, steps: steps.to_vec() };
