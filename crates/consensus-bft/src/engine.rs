@@ -542,7 +542,8 @@ where
                 page_cache: self.cache.clone(),
                 leader_timeout: self.pace.leader_timeout,
                 certification_timeout: self.pace.leader_timeout * 2,
-                timeout_retry: self.pace.leader_timeout * 5,
+                // Nodes that come back need the votes of those who waited for them.
+                timeout_retry: self.pace.leader_timeout,
                 view_retention: VIEW_RETENTION,
                 skip: SkipPolicy::Disabled,
                 fetch_timeout: NZDuration!(Duration::from_secs(2)),

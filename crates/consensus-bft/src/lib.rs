@@ -12,7 +12,7 @@
 //! Certificates are turned into our own, byte for byte the same votes ([`certificate`]).
 //!
 //! Everything is generic over the runtime: the operating system's clock, disks and sockets in a node
-//! ([`orderer`]), and a deterministic one in the simulator.
+//! ([`orderer`], with its `handshake`), and a deterministic one in the simulator.
 //!
 //! Where to start reading: [`engine`], then [`application`] and [`delivery`].
 
@@ -22,6 +22,7 @@ pub mod certificate;
 pub mod delivery;
 pub mod engine;
 pub mod gossip;
+mod handshake;
 pub mod membership;
 pub mod orderer;
 

@@ -3,21 +3,22 @@
 //! Connections between nodes are authenticated and encrypted with the nodes' own keys. Validators,
 //! the nodes that the ledger knows and those that this node was told of are let in, nobody else.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use commonware_cryptography::ChaCha20Poly1305;
-use commonware_cryptography::ed25519::{PrivateKey, PublicKey as EngineKey};
+use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_p2p::authenticated::lookup;
 use commonware_p2p::{Address, AddressableManager, AddressableTrackedPeers, Ingress, TrackedPeers};
 use commonware_runtime::{Metrics as _, Runner as _, Supervisor, tokio as runtime_tokio};
-use commonware_stream::cups::{self, Cups};
-use commonware_stream::sake::{self, Sake};
 use commonware_utils::ordered::{Map, Set};
 use commonware_utils::{Hostname, NZUsize};
 use ledger::{Ledger, LedgerError};
@@ -26,12 +27,11 @@ use primitives::header::ValidatorSet;
 use primitives::key::{PublicKey, SigningKey};
 
 use crate::engine::{CHANNELS, Config, Network, Pace, max_message_size, quota, run};
-use crate::membership::{engine_key, engine_signer};
+use crate::handshake::Handshake;
+use crate::membership::engine_key;
 
 /// Threads of the engine and its network.
 const WORKERS: usize = 2;
-/// Clocks of two peers may differ by so much when they connect.
-const SYNCHRONY: Duration = Duration::from_secs(5);
 /// Peers that a node has room for however few it knows.
 const LEAST_PEERS: NonZeroUsize = NZUsize!(32);
 /// The wait before a peer is dialled again.
@@ -121,52 +121,15 @@ impl Orderer for Bft {
         let Self { key, listen, peers, .. } = self;
         let (key, listen, connected) = (key.clone(), *listen, self.connected.clone());
         let book = book(&key, listen, peers)?;
-        let told: Vec<_> = book.keys().cloned().collect();
-        let most = most_peers(&ledger, told.len())?;
+        let most = most_peers(&ledger, book.len())?;
         let ordering = ordering.clone();
-        let namespace =
-            [b"gridtally/network/v1/", &ordering.ledger.rules().ledger_id().as_bytes()[..]]
-                .concat();
-        runner.start(|context| async move {
-            let mut config = lookup::Config::local(
-                handshake(&key),
-                &namespace,
-                listen,
-                most,
-                max_message_size(),
-                NZUsize!(1024),
-            );
-            config.peer_connection_cooldown = REDIAL;
-            // Its key says who a peer is; from where it calls says nothing.
-            config.bypass_ip_check = true;
-            let (mut network, mut oracle) = lookup::Network::new(context.child("network"), config);
-            let channels: [_; CHANNELS as usize] =
-                std::array::from_fn(|channel| network.register(channel as u64, quota()));
-            network.start();
-            let metrics = context.child("status");
-            *connected.source() = Some(Box::new(move || connections(&metrics.encode())));
-            let (blocker, provider) = (oracle.clone(), oracle.clone());
-            let track = move |epoch: u64, peers: TrackedPeers<EngineKey>| {
-                let tracked = match directory(&ledger) {
-                    Ok(known) => with_addresses(peers, &book, &known, most.get()),
-                    Err(error) => {
-                        // The engine meets the same failure and ends for it.
-                        tracing::error!(%error, "the addresses of the peers cannot be read");
-                        return;
-                    }
-                };
-                // When the network is gone the engine ends by itself.
-                let _ = oracle.track(epoch, tracked);
-            };
-            let (prefix, pace) = ("ledger".to_owned(), Pace::default());
-            let config = Config { key, peers: told, prefix, pace };
-            let network = Network { blocker, peers: provider, track, channels };
-            let runtime = context.child("node");
-            let result = run(runtime, ordering, config, network, |application| application).await;
-            // The runtime must not outlive its runner.
-            *connected.source() = None;
-            result
-        })
+        let own = connected.clone();
+        let ordered = panic::catch_unwind(AssertUnwindSafe(|| {
+            runner.start(|context| network(context, ordering, (key, listen, book, most), own))
+        }));
+        // The runtime must not outlive its runner.
+        *connected.source() = None;
+        ordered.unwrap_or_else(|panic| Err(broken(&self.directory, &*panic)))
     }
 
     fn name(&self) -> &'static str {
@@ -174,15 +137,71 @@ impl Orderer for Bft {
     }
 }
 
-/// How two nodes prove to each other who they are, and agree on the key of their connection.
-fn handshake(key: &SigningKey) -> Cups<Sake<PrivateKey>, ChaCha20Poly1305> {
-    let sake = Sake {
-        signer: engine_signer(key),
-        synchrony_bound: SYNCHRONY,
-        max_handshake_age: 2 * SYNCHRONY,
-        version: sake::Version::V1,
+/// Connects to the others and orders with them.
+async fn network(
+    context: runtime_tokio::Context,
+    ordering: Ordering,
+    (key, listen, book, most): (SigningKey, SocketAddr, BTreeMap<EngineKey, Address>, NonZeroUsize),
+    connected: Connected,
+) -> Result<(), NodeError> {
+    let ledger = Arc::clone(&ordering.ledger);
+    let namespace = [b"gridtally/network/v1/", &ledger.rules().ledger_id().as_bytes()[..]].concat();
+    let told: Vec<_> = book.keys().cloned().collect();
+    let handshake = Handshake::new(&key);
+    let members = handshake.members();
+    let mut config = lookup::Config::local(
+        handshake,
+        &namespace,
+        listen,
+        most,
+        max_message_size(),
+        NZUsize!(1024),
+    );
+    config.peer_connection_cooldown = REDIAL;
+    // Its key says who a peer is; from where it calls says nothing.
+    config.bypass_ip_check = true;
+    let (mut network, mut oracle) = lookup::Network::new(context.child("network"), config);
+    let channels: [_; CHANNELS as usize] =
+        std::array::from_fn(|channel| network.register(channel as u64, quota()));
+    network.start();
+    let metrics = context.child("status");
+    *connected.source() = Some(Box::new(move || connections(&metrics.encode())));
+    let (blocker, provider) = (oracle.clone(), oracle.clone());
+    let track = move |epoch: u64, peers: TrackedPeers<EngineKey>| {
+        let tracked = match directory(&ledger) {
+            Ok(known) => with_addresses(peers, &book, &known, most.get()),
+            Err(error) => {
+                // The engine meets the same failure and ends for it.
+                tracing::error!(%error, "the addresses of the peers cannot be read");
+                return;
+            }
+        };
+        members.add(tracked.primary.keys().iter().chain(tracked.secondary.keys().iter()));
+        // When the network is gone the engine ends by itself.
+        let _ = oracle.track(epoch, tracked);
     };
-    Cups::new(sake, cups::Version::V1)
+    let (prefix, pace) = ("ledger".to_owned(), Pace::default());
+    let config = Config { key, peers: told, prefix, pace };
+    let network = Network { blocker, peers: provider, track, channels };
+    run(context.child("node"), ordering, config, network, |application| application).await
+}
+
+/// Why the engine broke off. It panics when its journal cannot be written, and a node that may have
+/// lost a vote must not go on. Whether it was the disk is found out by writing to it.
+fn broken(directory: &Path, panic: &(dyn Any + Send)) -> NodeError {
+    let probe = directory.join("write-probe");
+    let written = File::create(&probe).and_then(|mut file| {
+        file.write_all(&[0x55; 64 * 1024])?;
+        file.sync_all()
+    });
+    // What cannot be removed is small and says nothing.
+    let _ = std::fs::remove_file(&probe);
+    if let Err(source) = written {
+        return NodeError::Disk { directory: directory.to_owned(), source };
+    }
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+    NodeError::Engine(said.unwrap_or("it broke off").to_owned())
 }
 
 /// The connections in the engine's metrics: one line for each connected peer.

@@ -1,5 +1,7 @@
 //! Why a node cannot start or had to stop.
 
+use std::path::PathBuf;
+
 use ledger::LedgerError;
 use ledger::store::StoreError;
 use thiserror::Error;
@@ -24,6 +26,14 @@ pub enum NodeError {
     /// The engine that orders among several validators ended or cannot read what it stored.
     #[error("the consensus engine cannot go on: {0}")]
     Engine(String),
+    /// What an orderer keeps on disk cannot be written.
+    #[error("{} cannot be written, so this node stops", directory.display())]
+    Disk {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A thread could not be started.
     #[error("the operating system starts no further thread")]
     Thread(#[source] std::io::Error),
