@@ -115,11 +115,24 @@ fn calendar() -> Calendar {
 /// # Panics
 /// Never: every name is short enough and every list has one member.
 pub fn genesis(plan: &DayPlan) -> Result<Genesis, PlanError> {
+    genesis_among(plan, 1)
+}
+
+/// The same with several validators, [`DemoRole::Validator`] from number 0 on; 1..=128.
+///
+/// # Errors
+/// [`PlanError`] when the plan cannot be played.
+///
+/// # Panics
+/// With no validator or more than 128.
+pub fn genesis_among(plan: &DayPlan, validators: u32) -> Result<Genesis, PlanError> {
     plan.check()?;
     let calendar = calendar();
     let day_before = plan.day.offset(-1).expect("checked above");
     let public = |role| plan.keys().key(role, 0).public();
     let keys = vec![public(DemoRole::Owner)];
+    let validator = |index| plan.keys().key(DemoRole::Validator, index).public();
+    let validators: Vec<_> = (0..validators).map(validator).collect();
     Ok(Genesis {
         version: 1,
         name: Text::new("Gridtally demonstration").expect("short"),
@@ -132,7 +145,7 @@ pub fn genesis(plan: &DayPlan) -> Result<Genesis, PlanError> {
         currency: Currency { code: Text::new("INR").expect("short"), minor_unit_decimals: 2 },
         owner: Owner { threshold: 1, keys: Bounded::try_from(keys).expect("one key") },
         clock_keeper: Some(public(DemoRole::ClockKeeper)),
-        validators: ValidatorSet::new(vec![public(DemoRole::Validator)]).expect("one key"),
+        validators: ValidatorSet::new(validators).expect("1 to 128 keys, none twice"),
         epoch_blocks: contracts::genesis::DEFAULT_EPOCH_BLOCKS,
         parameters: Parameters::default(),
     })

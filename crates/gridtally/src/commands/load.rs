@@ -1,18 +1,21 @@
 //! `gridtally load`: signed work against a node in a process of its own, measured.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
+use contracts::Genesis;
 use primitives::calendar::LocalDay;
+use primitives::key::SigningKey;
 use serde_json::{Value, json};
 use simulator::demo_keys::DemoRole;
 use simulator::load::{Latency, LoadPlan, LoadReport, Rate, Target, run};
 use simulator::plan::DayPlan;
 
 use super::keys::write_key;
+use super::network::free_ports;
 use crate::cli::Global;
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
@@ -56,9 +59,13 @@ pub struct Load {
     /// Submits of a lone client.
     #[arg(long, value_name = "N", default_value_t = 500)]
     lone: u32,
-    /// Where the node's directory goes; a temporary folder unless told otherwise.
+    /// Nodes, each a validator in a process of its own; one of them is loaded, and the CPU time of all
+    /// is counted.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=32))]
+    nodes: u32,
+    /// Where the nodes' directories go; a temporary folder unless told otherwise.
     #[arg(long, value_name = "DIR")]
-    dir: Option<std::path::PathBuf>,
+    dir: Option<PathBuf>,
 }
 
 /// How readings are signed.
@@ -81,7 +88,7 @@ impl Load {
         let dir = self.dir.clone().unwrap_or_else(|| temporary.path().to_owned());
         let day = LocalDay::from_civil(2016, 6, 1).map_err(anyhow::Error::from)?;
         let day_plan = DayPlan::new(day, 1, 1);
-        let node = NodeChild::start(&dir, &day_plan)?;
+        let nodes = start(&dir, &day_plan, self.nodes)?;
         let plan = LoadPlan {
             homes: self.homes,
             slots: if self.batch == Batch::Day { 0 } else { self.slots },
@@ -93,8 +100,11 @@ impl Load {
             lone: self.lone,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         };
-        let target =
-            Target { url: node.url.clone(), process: node.child.id(), store: dir.join("ledger") };
+        let target = Target {
+            url: nodes[0].url.clone(),
+            processes: nodes.iter().map(|node| node.child.id()).collect(),
+            store: nodes[0].dir.join("ledger"),
+        };
         let spinner = output::progress(0, "");
         let report = run(&plan, &day_plan, &target, &mut |step| {
             spinner.set_prefix(step.to_owned());
@@ -102,7 +112,9 @@ impl Load {
         spinner.finish_and_clear();
         let report = report.map_err(anyhow::Error::from)?;
         if global.json {
-            output::json(&document(&plan, &report)?)?;
+            let mut document = document(&plan, &report)?;
+            document["nodes"] = json!(self.nodes);
+            output::json(&document)?;
         } else {
             for line in lines(&plan, &report) {
                 output::line(&line)?;
@@ -116,22 +128,50 @@ impl Load {
 struct NodeChild {
     child: Child,
     url: String,
+    dir: PathBuf,
+}
+
+/// Fresh nodes below a directory, validators of one ledger.
+fn start(dir: &Path, plan: &DayPlan, nodes: u32) -> Result<Vec<NodeChild>, Ended> {
+    let genesis = simulator::plan::genesis_among(plan, nodes).end_with(Exit::Usage)?;
+    let ports = free_ports(nodes as usize, genesis.validators[0])?;
+    let peer = |place: usize| format!("127.0.0.1:{}", ports[place]);
+    let mut children = Vec::new();
+    for place in 0..nodes as usize {
+        let mut arguments = Vec::new();
+        for (other, key) in genesis.validators.iter().enumerate().filter(|_| nodes > 1) {
+            if other == place {
+                arguments.extend(["--peer-listen".to_owned(), peer(place)]);
+            } else {
+                arguments.extend(["--peer".to_owned(), format!("{key}@{}", peer(other))]);
+            }
+        }
+        let dir = if nodes == 1 { dir.to_owned() } else { dir.join(format!("node-{}", place + 1)) };
+        let key = plan.keys().key(DemoRole::Validator, place as u32);
+        children.push(NodeChild::start(dir, &genesis, &key, &arguments)?);
+    }
+    Ok(children)
 }
 
 impl NodeChild {
-    fn start(dir: &Path, plan: &DayPlan) -> Result<Self, Ended> {
-        let directory = Directory::create(dir)?;
+    fn start(
+        dir: PathBuf,
+        genesis: &Genesis,
+        key: &SigningKey,
+        arguments: &[String],
+    ) -> Result<Self, Ended> {
+        let directory = Directory::create(&dir)?;
         if directory.genesis_file().exists() {
             return Err(anyhow!("{} holds a ledger already", dir.display())).end_with(Exit::Usage);
         }
-        let genesis = simulator::plan::genesis(plan).end_with(Exit::Usage)?;
-        write_key(&directory.node_key_file(), &plan.keys().key(DemoRole::Validator, 0), None)?;
-        client::genesis_file::write(&directory.genesis_file(), &genesis)
+        write_key(&directory.node_key_file(), key, None)?;
+        client::genesis_file::write(&directory.genesis_file(), genesis)
             .map_err(anyhow::Error::from)?;
         let program = std::env::current_exe().context("this program's own path is not known")?;
         let mut child = Command::new(program)
             .args(["node", "--json", "--listen", "127.0.0.1:0", "--dir"])
-            .arg(dir)
+            .arg(&dir)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -149,7 +189,7 @@ impl NodeChild {
         let document: Value =
             serde_json::from_str(&text).context("the node ended before it listened")?;
         let url = document["url"].as_str().unwrap_or_default().to_owned();
-        Ok(Self { child, url })
+        Ok(Self { child, url, dir })
     }
 }
 

@@ -47,15 +47,27 @@ pub struct LoadPlan {
     pub threads: usize,
 }
 
-/// Where the node is.
+/// Where the nodes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The address of its API.
+    /// The address of the API of the node that is loaded.
     pub url: String,
-    /// Its process, to read CPU and memory of.
-    pub process: u32,
-    /// The directory of its store, to count the bytes of.
+    /// The processes of all nodes, to read CPU and memory of.
+    pub processes: Vec<u32>,
+    /// The directory of the loaded node's store, to count the bytes of.
     pub store: PathBuf,
+}
+
+impl Target {
+    /// CPU time of all nodes.
+    fn cpu(&self) -> Result<Duration, LoadError> {
+        self.processes.iter().map(|process| measure::cpu_of(*process)).sum()
+    }
+
+    /// The largest that one of the nodes says of itself.
+    fn largest(&self, of: fn(u32) -> Result<u64, LoadError>) -> Result<u64, LoadError> {
+        self.processes.iter().try_fold(0, |largest, process| Ok(of(*process)?.max(largest)))
+    }
 }
 
 /// Work per time, with what it cost.
@@ -67,7 +79,7 @@ pub struct Rate {
     pub wall: Duration,
     /// CPU time of all processes, the generator included.
     pub cpu: Duration,
-    /// CPU time of the node alone.
+    /// CPU time of the nodes alone.
     pub node_cpu: Duration,
 }
 
@@ -85,7 +97,7 @@ impl Rate {
         u64::try_from(self.cpu.as_nanos() / u128::from(self.count.max(1))).unwrap_or(u64::MAX)
     }
 
-    /// CPU nanoseconds per unit of work, of the node alone.
+    /// CPU nanoseconds per unit of work, of the nodes alone.
     #[must_use]
     pub fn node_cpu_nanoseconds(&self) -> u64 {
         u64::try_from(self.node_cpu.as_nanos() / u128::from(self.count.max(1))).unwrap_or(u64::MAX)
@@ -149,9 +161,9 @@ pub struct LoadReport {
     /// Batch verification of the readings' signatures alone, on the same threads: CPU nanoseconds per
     /// signature and signatures per second.
     pub bare_verify: Rate,
-    /// Memory of the node after the signed readings, in KiB.
+    /// Memory of the largest node after the signed readings, in KiB.
     pub rss_kib: u64,
-    /// Peak memory of the node in KiB.
+    /// Peak memory of the largest node in KiB.
     pub peak_rss_kib: u64,
     /// Threads of the node and of the bare verification.
     pub threads: usize,

@@ -150,10 +150,14 @@ impl Founder<'_> {
 }
 
 /// Registers everybody and publishes the tariff; the clock then stands before the first day.
-pub fn found(url: &str, plan: &DayPlan, homes: u32) -> Result<Network, LoadError> {
+pub fn found(
+    url: &str,
+    (plan, validators): (&DayPlan, u32),
+    homes: u32,
+) -> Result<Network, LoadError> {
     let connection = Connection::new(url)?;
-    let genesis =
-        crate::plan::genesis(plan).map_err(|_| LoadError::Plan("the day lies out of range"))?;
+    let genesis = crate::plan::genesis_among(plan, validators)
+        .map_err(|_| LoadError::Plan("the day lies out of range"))?;
     let rules = Rules::new(genesis)?;
     let valid_until = connection.status()?.time.plus_milliseconds(VALIDITY_MS)?;
     let founder =

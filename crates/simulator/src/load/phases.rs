@@ -23,7 +23,7 @@ const BATCH: usize = 512;
 /// Readings of which the cost is taken together, to compare the first with the last.
 const PART: usize = 100_000;
 
-/// Runs the whole load against a fresh node whose genesis is that of `day_plan`.
+/// Runs the whole load against fresh nodes with the genesis of `day_plan` among as many validators.
 ///
 /// `tell` hears what is being done.
 ///
@@ -38,7 +38,8 @@ pub fn run(
     check(plan)?;
     let load_before = load_average();
     tell("registering");
-    let mut network = found(&target.url, day_plan, plan.homes)?;
+    let validators = u32::try_from(target.processes.len()).unwrap_or(u32::MAX);
+    let mut network = found(&target.url, (day_plan, validators), plan.homes)?;
     let mut day = day_plan.day;
 
     let mut readings = Rate::default();
@@ -56,7 +57,7 @@ pub fn run(
         for part in signed.chunks(PART) {
             add(&mut bare, bare_verification(part, plan.threads)?);
             // What the node does in the background after a part belongs to that part.
-            parts.push((cpu_of(target.process)?, part.len()));
+            parts.push((target.cpu()?, part.len()));
             let (rate, latencies) = timed(plan, target, part)?;
             add(&mut readings, rate);
             samples.extend(latencies);
@@ -68,8 +69,8 @@ pub fn run(
 
     let mut report = LoadReport {
         readings_latency: Latency::of(samples),
-        readings_growth: growth(&parts, cpu_of(target.process)?),
-        rss_kib: rss_kib(target.process)?,
+        readings_growth: growth(&parts, target.cpu()?),
+        rss_kib: target.largest(rss_kib)?,
         readings_disk_bytes: after_readings.saturating_sub(before) / readings.count.max(1),
         readings,
         bare_verify: bare,
@@ -79,7 +80,7 @@ pub fn run(
     if plan.seals {
         seal_and_bill(plan, target, &mut network, (reading_days, day), &mut report, tell)?;
     }
-    report.peak_rss_kib = peak_rss_kib(target.process)?;
+    report.peak_rss_kib = target.largest(peak_rss_kib)?;
     report.load_average = (load_before, load_average());
     Ok(report)
 }
@@ -272,7 +273,7 @@ fn timed_with<'a>(
 ) -> Result<(Rate, Vec<Duration>), LoadError> {
     let samples = Mutex::new(Vec::new());
     let failure = Mutex::new(None);
-    let (own_cpu, node_cpu) = (cpu_of(std::process::id())?, cpu_of(target.process)?);
+    let (own_cpu, node_cpu) = (cpu_of(std::process::id())?, target.cpu()?);
     let started = Instant::now();
     thread::scope(|scope| {
         for client in 0..plan.clients as usize {
@@ -291,7 +292,7 @@ fn timed_with<'a>(
         return Err(error);
     }
     let own_cpu = cpu_of(std::process::id())?.saturating_sub(own_cpu);
-    let node_cpu = cpu_of(target.process)?.saturating_sub(node_cpu);
+    let node_cpu = target.cpu()?.saturating_sub(node_cpu);
     let rate = Rate { count: count as u64, wall, cpu: own_cpu + node_cpu, node_cpu };
     Ok((rate, samples.into_inner().expect(UNPOISONED)))
 }
@@ -337,13 +338,13 @@ fn one_by_one(
     target: &Target,
     submissions: &[Submission],
 ) -> Result<Rate, LoadError> {
-    let (own_cpu, node_cpu) = (cpu_of(std::process::id())?, cpu_of(target.process)?);
+    let (own_cpu, node_cpu) = (cpu_of(std::process::id())?, target.cpu()?);
     let started = Instant::now();
     for submission in submissions {
         network.send("bulk", std::slice::from_ref(submission))?;
     }
     let own_cpu = cpu_of(std::process::id())?.saturating_sub(own_cpu);
-    let node_cpu = cpu_of(target.process)?.saturating_sub(node_cpu);
+    let node_cpu = target.cpu()?.saturating_sub(node_cpu);
     let count = submissions.len() as u64;
     Ok(Rate { count, wall: started.elapsed(), cpu: own_cpu + node_cpu, node_cpu })
 }

@@ -107,7 +107,10 @@ fn configuration(node: &NodeEntry, all: &[NodeEntry]) -> String {
 
 /// Ports that nobody listens on. The search begins at a place that differs from network to network,
 /// so that two that are founded at the same time do not meet.
-fn free_ports(count: usize, key: PublicKey) -> Result<Vec<u16>, Ended> {
+///
+/// # Errors
+/// [`Exit::Taken`] when there are not enough.
+pub fn free_ports(count: usize, key: PublicKey) -> Result<Vec<u16>, Ended> {
     let range = LAST_PORT - FIRST_PORT;
     let start = u16::from_be_bytes([key.bytes[0], key.bytes[1]]) % range;
     let candidates = (0..range).map(|step| FIRST_PORT + (start + step) % range);

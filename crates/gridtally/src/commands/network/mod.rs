@@ -14,6 +14,7 @@ mod status;
 mod up;
 
 use clap::Subcommand;
+pub use founding::free_ports;
 
 use crate::cli::Global;
 use crate::exit::{Ended, Exit};
