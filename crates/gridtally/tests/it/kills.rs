@@ -37,6 +37,8 @@ pub struct Load {
     buyer: Signer,
     aggregator: PartyId,
     aggregator_key: SigningKey,
+    /// Tells its references from those of other buyers.
+    name: String,
     next: u64,
     /// Told "accepted", with the height.
     acknowledged: Vec<(TransactionId, u64)>,
@@ -95,6 +97,7 @@ impl Load {
         let key = connection.get_json(&format!("/v1/keys/{address}")).unwrap();
         let aggregator = key["party"].as_str().unwrap().parse().unwrap();
         Self {
+            name: buyer.public().address().to_string()[..8].to_owned(),
             buyer: connection.signer(buyer).unwrap(),
             connection,
             aggregator,
@@ -120,7 +123,7 @@ impl Load {
         self.next += 1;
         let body = BuyTokens {
             aggregator: self.aggregator,
-            reference: Text::new(format!("payment-{}", self.next)).unwrap(),
+            reference: Text::new(format!("payment-{}-{}", self.name, self.next)).unwrap(),
             coin_amount: MicroCurrency::new(TOKENS / 2),
             tokens: MicroCurrency::new(TOKENS),
         };

@@ -2,8 +2,10 @@
 
 mod faults;
 mod lifecycle;
+mod machines;
 mod partition;
 mod proxy;
+mod strangers;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -79,6 +81,10 @@ impl TestNetwork {
     fn kill(&self, name: &str) {
         let pid = self.node(name)["pid"].as_u64().unwrap();
         kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
+        // Its ports and its directory are free when it is gone.
+        while !self.node(name)["pid"].is_null() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn key(&self, name: &str) -> SigningKey {
