@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use client::connection::{Connection, ConnectionError, SubmitStatus};
 use client::transaction_builder::Signer;
 use contracts::account::SetBackingLimit;
+use contracts::governance::RegisterNode;
 use contracts::metering::Registers;
 use contracts::registry::{
     AppointRegulator, InstallMeter, RegisterParty, RegisterStation, RegisterUsagePoint, Role,
@@ -21,9 +22,11 @@ use primitives::identifier::{PartyId, StationId, UsagePointId};
 use primitives::key::SigningKey;
 use primitives::units::{MicroCurrency, Sequence, Timestamp, WattHours, Watts};
 
-use super::folder::Folder;
+use super::folder::{Folder, NetworkFile, NodeEntry};
 use super::founding::{household, meter};
 use super::organisations::Organisation;
+use crate::commands::keys::{Passphrase, read_key};
+use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
 
 /// For so long after the genesis the registration can be sent: the rules allow 24 hours.
@@ -51,7 +54,7 @@ pub fn steps(
     folder: &Folder,
     genesis: Genesis,
     organisations: &[Organisation],
-    households: u32,
+    network: &NetworkFile,
 ) -> Result<Vec<Step>, Ended> {
     let valid_until = genesis.time.plus_milliseconds(VALID_MS).map_err(anyhow::Error::from)?;
     let rules = Rules::new(genesis).end_with(Exit::Usage)?;
@@ -61,7 +64,7 @@ pub fn steps(
     };
     let members = organisations.iter().map(with_key).collect::<Result<Vec<_>, _>>()?;
     let owner = Signer::new(folder.key("owner")?, rules.ledger_id(), Sequence::new(1));
-    Registration { folder, rules, valid_until, owner, members, steps: Vec::new() }.run(households)
+    Registration { folder, rules, valid_until, owner, members, steps: Vec::new() }.run(network)
 }
 
 /// An organisation on the ledger.
@@ -81,7 +84,8 @@ struct Registration<'a> {
 }
 
 impl Registration<'_> {
-    fn run(mut self, households: u32) -> Result<Vec<Step>, Ended> {
+    fn run(mut self, network: &NetworkFile) -> Result<Vec<Step>, Ended> {
+        let households = network.households;
         let provider = self.first(Role::NetworkProvider)?;
         let regulator = self.first(Role::Regulator)?;
         self.appoint()?;
@@ -92,6 +96,7 @@ impl Registration<'_> {
         for member in others {
             self.register(regulator, member, Some(provider))?;
         }
+        self.claim_seats(&network.nodes)?;
         let aggregator = self.members[provider].party;
         let body = SetBackingLimit { aggregator, limit: BACKING_LIMIT };
         self.add("set the backing limit", regulator, body, &[])?;
@@ -146,6 +151,18 @@ impl Registration<'_> {
         };
         let id = self.add(name, regulator, body, &cosigners)?;
         self.members[member].party = PartyId::from_transaction(&id);
+        Ok(())
+    }
+
+    /// Every organisation claims its validator's seat in the genesis, and says where it listens.
+    fn claim_seats(&mut self, nodes: &[NodeEntry]) -> Result<(), Ended> {
+        for (member, node) in nodes.iter().enumerate() {
+            let directory = Directory::existing(&self.folder.node(&node.name))?;
+            let key = read_key(&directory.node_key_file(), &Passphrase::default())?;
+            let peer_address = text(&node.peer.to_string())?;
+            let body = RegisterNode { key: key.public(), peer_address };
+            self.add("claim the validators' seats", member, body, &[&key])?;
+        }
         Ok(())
     }
 

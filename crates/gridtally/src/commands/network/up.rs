@@ -263,7 +263,7 @@ fn register(
     }
     let first = network.nodes.first().context("a network has nodes")?;
     let genesis = Directory::existing(&folder.node(&first.name))?.genesis()?;
-    for step in registration::steps(folder, genesis, members, network.households)? {
+    for step in registration::steps(folder, genesis, members, network)? {
         check(interrupt)?;
         registration::send(&first.url(), &step, until)?;
     }

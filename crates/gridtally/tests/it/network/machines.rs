@@ -151,6 +151,9 @@ fn four_organisations_found_a_network_by_the_documented_steps() {
     let register = ["register-party", "--alias", "dist-a", "--role", "distributor"];
     let keys = ["--party-key", &dist, "--cosigner", &grid, "--key", &regulator];
     submit(&[&register[..], &keys].concat());
+    let node = at("dist-a/node.key").to_str().unwrap().to_owned();
+    let seat = ["register-node", "--node-key", &node, "--peer-address", &address(1)];
+    submit(&[&seat[..], &["--key", &dist]].concat());
     // All four have it.
     let there = height(&nodes[1].url);
     let until = Instant::now() + Duration::from_secs(20);

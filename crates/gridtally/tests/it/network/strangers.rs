@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::{NAMES, TestNetwork, buy_for, height};
-use crate::process::{NodeProcess, expect, json, run};
+use crate::process::{NodeProcess, expect, json};
 
 impl TestNetwork {
     fn log(&self, name: &str) -> String {
@@ -91,7 +91,7 @@ fn who_does_not_speak_as_a_node_is_refused_and_said_once() {
 }
 
 #[test]
-fn a_key_that_is_no_validators_starts_no_node() {
+fn a_node_with_an_unknown_key_is_refused_and_said_once() {
     let network = TestNetwork::up();
     let dir = network.folder.path().join("stranger");
     let dir = dir.to_str().unwrap();
@@ -100,8 +100,19 @@ fn a_key_that_is_no_validators_starts_no_node() {
     for file in ["genesis.json", "gridtally.toml"] {
         fs::copy(ours.join(file), format!("{dir}/{file}")).unwrap();
     }
-    let refused = run(&["node", "--dir", dir, "--listen", "127.0.0.1:0"]);
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert_eq!(refused.status.code(), Some(2), "{said}");
-    assert!(said.contains("node.key"), "{said}");
+    let stranger = NodeProcess::start(dir.as_ref(), &["--peer-listen", "127.0.0.1:0"]);
+    let key = json(&["keys", "show", "--json", &format!("{dir}/node.key")]);
+    let words = ["no member's", key["public_key"].as_str().unwrap()];
+    let until = Instant::now() + Duration::from_secs(30);
+    let mut load = network.load("grid");
+    while network.said("grid", &words) == 0 {
+        assert!(Instant::now() < until, "{}", network.log("grid"));
+        load.step().unwrap();
+    }
+    buy_for(&mut load, Duration::from_secs(3));
+    for name in ["grid", "dist-a", "regulator"] {
+        assert!(network.said(name, &words) <= 1, "{}", network.log(name));
+    }
+    assert_eq!(height(&stranger.url), 0, "nobody tells it anything");
+    assert_eq!(network.node("grid")["peers"], 3);
 }
