@@ -58,6 +58,12 @@ impl Members {
         self.keys().extend(keys.cloned());
     }
 
+    /// Is this key a stranger's? Nobody can say before the first epoch is entered.
+    fn are_without(&self, key: &EngineKey) -> bool {
+        let keys = self.keys();
+        !keys.is_empty() && !keys.contains(key)
+    }
+
     fn keys(&self) -> MutexGuard<'_, BTreeSet<EngineKey>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,7 +170,7 @@ impl Upgrader for Handshake {
         if let Err(error) = &result {
             match claimed.into_inner().unwrap_or_else(PoisonError::into_inner) {
                 None => told.no_node(error),
-                Some(peer) if !members.keys().contains(&peer) => told.unknown(&peer),
+                Some(peer) if members.are_without(&peer) => told.unknown(&peer),
                 Some(peer) => told.failed(&peer, error),
             }
         }
@@ -175,6 +181,17 @@ impl Upgrader for Handshake {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_a_stranger_before_the_members_are_known() {
+        let key = |number: u8| {
+            crate::membership::engine_key(&SigningKey::from_seed([number; 32]).public()).unwrap()
+        };
+        let members = Members::default();
+        assert!(!members.are_without(&key(1)));
+        members.add([key(1)].iter());
+        assert!(!members.are_without(&key(1)) && members.are_without(&key(2)));
+    }
 
     #[test]
     fn what_is_refused_is_told_once_and_cannot_fill_the_log() {
