@@ -4,7 +4,7 @@
 //! the nodes that the ledger knows and those that this node was told of are let in, nobody else.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,8 +32,8 @@ use crate::membership::engine_key;
 
 /// Threads of the engine and its network.
 const WORKERS: usize = 2;
-/// Peers that a node has room for however few it knows.
-const LEAST_PEERS: NonZeroUsize = NZUsize!(32);
+/// Peers that a node has room for however few it knows; each one reserves six megabytes.
+const LEAST_PEERS: NonZeroUsize = NZUsize!(12);
 /// The wait before a peer is dialled again.
 const REDIAL: Duration = Duration::from_millis(250);
 
@@ -121,7 +121,7 @@ impl Orderer for Bft {
         let Self { key, listen, peers, .. } = self;
         let (key, listen, connected) = (key.clone(), *listen, self.connected.clone());
         let book = book(&key, listen, peers)?;
-        let most = most_peers(&ledger, book.len())?;
+        let most = most_peers(&ledger, &book)?;
         let ordering = ordering.clone();
         let own = connected.clone();
         let ordered = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -230,11 +230,18 @@ fn book(
 
 /// Peers at a time, which bounds the memory of the network: those that are known now, and room for as
 /// many again.
-fn most_peers(ledger: &Ledger, told: usize) -> Result<NonZeroUsize, NodeError> {
+fn most_peers(
+    ledger: &Ledger,
+    told: &BTreeMap<EngineKey, Address>,
+) -> Result<NonZeroUsize, NodeError> {
     let view = ledger.view();
     let validators = view.validators_at(view.height() + 1)?;
-    let known = directory(ledger)?.len() + validators.current.len() + validators.next.len() + told;
-    Ok(LEAST_PEERS.max(NonZeroUsize::MIN.saturating_add(2 * known)))
+    let seats = [&validators.current, &validators.next];
+    let mut known: BTreeSet<EngineKey> =
+        seats.into_iter().flat_map(|set| set.keys()).filter_map(engine_key).collect();
+    known.extend(directory(ledger)?.into_keys());
+    known.extend(told.keys().cloned());
+    Ok(LEAST_PEERS.max(NonZeroUsize::MIN.saturating_add(2 * known.len())))
 }
 
 /// Where the nodes on the ledger say that they listen.

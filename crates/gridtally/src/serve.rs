@@ -58,6 +58,12 @@ pub struct Running {
     signals: Signals,
 }
 
+/// Threads that read the ledger, check requests or write the read model at the same time. Each keeps
+/// the memory of the largest request that it ever saw; hundreds would not make two cores faster.
+fn blocking_threads() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get) + 2
+}
+
 impl Serve {
     /// Starts both. When this returns, the API answers.
     ///
@@ -66,6 +72,7 @@ impl Serve {
     pub fn start(self) -> Result<Running, Ended> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            .max_blocking_threads(blocking_threads())
             .build()
             .context("the runtime cannot be started")?;
         let signals = Signals::listen(&runtime)?;

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 
 /// Bytes of keys and values at most; when they are reached everything is forgotten.
-const MAX_BYTES: usize = 32 << 20;
+const MAX_BYTES: usize = 16 << 20;
 /// What a row costs beside its key and value.
 const ROW_BYTES: usize = 96;
 
