@@ -45,6 +45,7 @@ const COMMITS: &str = "commits";
 /// buffer is merged into much of what is on the disk, and blocks, which make up most of a commit.
 const MEMTABLE_BYTES: u64 = 8 << 20;
 const LARGE_MEMTABLE_BYTES: u64 = 16 << 20;
+const BLOCKS_MEMTABLE_BYTES: u64 = 24 << 20;
 /// Journals kept before the engine flushes whatever holds the oldest one back. This much of the disk
 /// is taken whatever the ledger's size, and this much at most is replayed when the store is opened.
 const JOURNAL_BYTES_MAX: u64 = 128 << 20;
@@ -309,7 +310,8 @@ fn create(directory: &Path, options: FjallOptions) -> Result<(), StoreError> {
 /// These settings are kept by the engine when a keyspace is made; later changes touch new stores only.
 fn tree_options(space: Keyspace) -> KeyspaceCreateOptions {
     let memtable_bytes = match space {
-        Keyspace::Blocks | Keyspace::State | Keyspace::TransactionIndex => LARGE_MEMTABLE_BYTES,
+        Keyspace::Blocks => BLOCKS_MEMTABLE_BYTES,
+        Keyspace::State | Keyspace::TransactionIndex => LARGE_MEMTABLE_BYTES,
         _ => MEMTABLE_BYTES,
     };
     // Filters and indexes in pages, of which the cache keeps those in use. As one piece per table,
