@@ -95,19 +95,6 @@ fn role_of_name(name: &str) -> Option<Role> {
     beginnings.iter().find(|(beginning, _)| name.starts_with(beginning)).map(|(_, role)| *role)
 }
 
-/// A role as the command line writes it.
-pub const fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Regulator => "regulator",
-        Role::GridOperator => "grid-operator",
-        Role::Distributor => "distributor",
-        Role::Aggregator => "aggregator",
-        Role::NetworkProvider => "network-provider",
-        Role::Producer => "producer",
-        Role::Consumer => "consumer",
-    }
-}
-
 /// Rule: of n validators ⌊(n − 1) / 3⌋ may fail.
 pub const fn tolerated_faults(validators: usize) -> usize {
     validators.saturating_sub(1) / 3

@@ -10,12 +10,13 @@ use client::connection::Connection;
 use serde_json::json;
 
 use super::folder::{Folder, NetworkFile, NodeEntry};
-use super::organisations::{Organisation, organisations, role_name, tolerated_faults};
+use super::organisations::{Organisation, organisations, tolerated_faults};
 use super::process::{LOOK, Process, stop, tail};
 use super::{founding, registration};
 use crate::cli::Global;
 use crate::commands::init::{ClockKind, Founding};
 use crate::commands::interrupt::Interrupt;
+use crate::commands::submit::role_name;
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
 use crate::output;

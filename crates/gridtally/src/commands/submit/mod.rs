@@ -29,6 +29,7 @@ use primitives::envelope::Submission;
 use primitives::identifier::{PartyId, StationId, TariffId, TransactionId, UsagePointId};
 use serde_json::{Value, json};
 
+pub use self::registry::role_name;
 use self::signing::{Signatory, Signing};
 pub use self::signing::{day_seed, system_time, valid_until};
 use crate::cli::Global;

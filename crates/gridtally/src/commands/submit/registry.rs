@@ -416,7 +416,8 @@ fn role() -> impl TypedValueParser<Value = Role> {
     })
 }
 
-pub(super) const fn role_name(role: Role) -> &'static str {
+/// A role as the command line writes it.
+pub const fn role_name(role: Role) -> &'static str {
     match role {
         Role::Regulator => "regulator",
         Role::GridOperator => "grid-operator",
