@@ -21,6 +21,11 @@ use crate::state::{Overlay, Position, State};
 use crate::state_key;
 use crate::transaction::{Body, Who};
 
+/// The receipt's code of [`Rejection::SequenceUsed`].
+pub const SEQUENCE_USED: u16 = 100;
+/// The receipt's code of [`Rejection::SequenceOutsideWindow`], which uses up no sequence.
+pub const SEQUENCE_OUTSIDE_WINDOW: u16 = 101;
+
 /// How far below the highest used sequence a key may still use one that it left out, and how far
 /// above it may jump: several devices and parallel clients do not block each other.
 pub const SEQUENCE_WINDOW: u64 = 1_024;
@@ -175,6 +180,14 @@ impl dyn State + '_ {
     #[must_use]
     pub fn highest_sequence(&self, key: &KeyAddress) -> u64 {
         self.read::<SequenceWindow>(&state_key::sequence_window(key)).map_or(0, |w| w.highest)
+    }
+
+    /// Would a transaction with this sequence of the key be executed? Then none that was executed
+    /// before had it.
+    #[must_use]
+    pub fn is_sequence_free(&self, key: &KeyAddress, sequence: u64) -> bool {
+        let window: Option<SequenceWindow> = self.read(&state_key::sequence_window(key));
+        window.unwrap_or_default().take(sequence).is_ok()
     }
 }
 

@@ -15,7 +15,7 @@
 //! | `v` | station, usage point | empty |
 //! | `M` | usage point | `InstalledMeter` |
 //! | `y` | usage point, period | `RegisterMark` |
-//! | `r` | usage point, day, slot | `Position` of a reading not yet sealed |
+//! | `r` | day, usage point, slot | `Position` of a reading not yet sealed |
 //! | `d` | usage point, day | `MeteredDay` |
 //! | `j` | transaction | `StandardProfile` |
 //! | `f` | day | `FrequencyDay` |
@@ -159,16 +159,17 @@ pub fn register_marks(usage_point: &UsagePointId) -> Vec<u8> {
     key(b'y', &[usage_point.as_bytes()])
 }
 
-/// A single reading that no seal covers yet.
+/// A single reading that no seal covers yet. There are many, and they come day by day: the day stands
+/// first, so that a new row lies beside those of lately.
 #[must_use]
 pub fn slot_reading(usage_point: &UsagePointId, day: LocalDay, slot: u16) -> Vec<u8> {
-    key(b'r', &[usage_point.as_bytes(), &day_bytes(day), &slot.to_be_bytes()])
+    key(b'r', &[&day_bytes(day), usage_point.as_bytes(), &slot.to_be_bytes()])
 }
 
 /// All unsealed readings of a day.
 #[must_use]
 pub fn slot_readings(usage_point: &UsagePointId, day: LocalDay) -> Vec<u8> {
-    key(b'r', &[usage_point.as_bytes(), &day_bytes(day)])
+    key(b'r', &[&day_bytes(day), usage_point.as_bytes()])
 }
 
 /// A usage point's day.

@@ -12,8 +12,9 @@ use crate::check::CheckedTransaction;
 use crate::chunk::Record;
 use crate::error::LedgerError;
 use crate::history::History;
+use crate::layout::space_of_state;
 use crate::state_cache::{CacheOfBlock, TakenSlots};
-use crate::store::{Keyspace, Scan};
+use crate::store::Scan;
 
 /// A read-only or writable view of the state.
 ///
@@ -75,7 +76,7 @@ impl<'a> BlockState<'a> {
     }
 
     fn read_state(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let value = self.found(self.history.snapshot.get(Keyspace::State, key))?;
+        let value = self.found(self.history.snapshot.get(space_of_state(key), key))?;
         if let Some(cache) = &self.cache {
             cache.remember(key, value.as_deref());
         }
@@ -103,7 +104,7 @@ impl<'a> BlockState<'a> {
         });
         taken.holds(slot).then(|| match self.writes.get(key) {
             Some(value) => value.clone(),
-            None => self.found(self.history.snapshot.get(Keyspace::State, key))?,
+            None => self.found(self.history.snapshot.get(space_of_state(key), key))?,
         })?
     }
 
@@ -160,7 +161,8 @@ impl State for BlockState<'_> {
                 Some(after) => scan.behind(after),
                 None => scan,
             };
-            self.found(self.history.snapshot.range(Keyspace::State, &scan)).unwrap_or_default()
+            let rows = self.history.snapshot.range(space_of_state(prefix), &scan);
+            self.found(rows).unwrap_or_default()
         })
     }
 

@@ -9,8 +9,9 @@ use std::sync::{Arc, RwLock};
 use contracts::execute::{Ordered, execute_transaction};
 use contracts::genesis::Clock;
 use contracts::state::Writes;
-use contracts::{Event, Genesis, Position, Rules};
+use contracts::{Event, Genesis, Position, Rules, State};
 use primitives::codec::{self, Bounded};
+use primitives::envelope::SignedTransaction;
 use primitives::header::{Certificate, Executed, HEADER_VERSION, Header, next_state_root};
 use primitives::key::PublicKey;
 use primitives::merkle::Frontier;
@@ -27,6 +28,7 @@ use crate::layout::{self, Head, SealedHeader};
 use crate::replay_store::ReplayStore;
 use crate::state_cache::StateCache;
 use crate::store::{Durability, Keyspace, Snapshot, Store, WriteBatch};
+use crate::transaction_index::RefusedOutside;
 use crate::view::View;
 
 /// The newest durable state, published as one.
@@ -42,6 +44,7 @@ pub struct Ledger {
     tip: RwLock<Tip>,
     cache: StateCache,
     open: Arc<OpenChunks>,
+    refused_outside: RefusedOutside,
     /// Are blocks written, or only what follows from them?
     keeps_history: bool,
 }
@@ -77,12 +80,14 @@ impl Ledger {
             found(&*store, rules.genesis())?;
         }
         let tip = read_tip(&*store)?;
+        let refused_outside = RefusedOutside::read(&*tip.snapshot)?;
         Ok(Self {
             store,
             rules,
             tip: RwLock::new(tip),
             cache: StateCache::default(),
             open: Arc::default(),
+            refused_outside,
             keeps_history: true,
         })
     }
@@ -123,6 +128,37 @@ impl Ledger {
             Arc::clone(&tip.snapshot),
             Arc::clone(&self.open),
         )
+    }
+
+    fn tip(&self) -> (Arc<Head>, Arc<dyn Snapshot>) {
+        let tip = self.tip.read().expect(UNPOISONED);
+        (Arc::clone(&tip.head), Arc::clone(&tip.snapshot))
+    }
+
+    /// Of which of these transactions is it certain that they were never ordered? Of the others
+    /// [`View::position_of`] knows. Costs no look into the history.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn surely_new<'a>(
+        &self,
+        transactions: impl IntoIterator<Item = &'a SignedTransaction>,
+    ) -> Result<Vec<bool>, LedgerError> {
+        let (head, snapshot) = self.tip();
+        let height = head.header.height.get();
+        let history = History { snapshot: &*snapshot, open: &self.open };
+        let state = BlockState::new(history, height + 1, &[]).cached(self.cache.above(height));
+        let is_new = |transaction: &SignedTransaction| {
+            let envelope = &transaction.envelope;
+            let (key, sequence) = (envelope.signer.address(), envelope.sequence.get());
+            let is_free = (&state as &dyn State).is_sequence_free(&key, sequence);
+            Ok(is_free && !self.refused_outside.holds(&*snapshot, &key)?)
+        };
+        let answers = transactions.into_iter().map(is_new).collect::<Result<_, LedgerError>>()?;
+        if let (_, Some(cache)) = state.into_parts()? {
+            cache.keep(height);
+        }
+        Ok(answers)
     }
 
     /// A header that follows the head, to be completed by `CheckedBlock::assemble`.
@@ -190,10 +226,7 @@ impl Ledger {
         certificate: &Certificate,
         durability: Durability,
     ) -> Result<Vec<Receipt>, LedgerError> {
-        let (head, snapshot) = {
-            let tip = self.tip.read().expect(UNPOISONED);
-            (Arc::clone(&tip.head), Arc::clone(&tip.snapshot))
-        };
+        let (head, snapshot) = self.tip();
         let header = block.header();
         if header.height.get() != head.header.height.get() + 1 || header.parent != head.hash {
             return Err(LedgerError::Block {
@@ -212,7 +245,8 @@ impl Ledger {
         let mut batch = WriteBatch::new();
         if self.keeps_history {
             write_block(&mut batch, block, certificate, &receipts);
-            index_transactions(&mut batch, header.height.get(), &receipts, &*snapshot)?;
+            let before = head.transactions;
+            self.refused_outside.put(&mut batch, block, &receipts, &*snapshot, before)?;
         }
         let head = write_results(&mut batch, header, &head, &receipts, writes);
         epochs::put_set_change(&mut batch, &self.rules, header, &validators);
@@ -343,9 +377,10 @@ fn write_results(
     let height = header.height.get();
     let writes_hash = writes_hash(&writes);
     for (key, value) in writes {
+        let space = layout::space_of_state(&key);
         match value {
-            Some(value) => batch.put(Keyspace::State, key, value),
-            None => batch.delete(Keyspace::State, key),
+            Some(value) => batch.put(space, key, value),
+            None => batch.delete(space, key),
         }
     }
     let mut frontier = before.frontier.clone();
@@ -387,28 +422,3 @@ fn put_apart(batch: &mut WriteBatch, position: Position, payload: &[u8], receipt
         }
     }
 }
-
-/// Where each transaction stands. The first receipt stays the answer for an id: only a transaction
-/// that was refused for its sequence can have been ordered before.
-fn index_transactions(
-    batch: &mut WriteBatch,
-    height: u64,
-    receipts: &[Receipt],
-    snapshot: &dyn Snapshot,
-) -> Result<(), LedgerError> {
-    for (index, receipt) in (0_u32..).zip(receipts) {
-        let key = layout::by_id(&receipt.transaction);
-        let for_its_sequence = matches!(receipt.code, SEQUENCE_USED | SEQUENCE_OUTSIDE_WINDOW);
-        if for_its_sequence && snapshot.get(Keyspace::TransactionIndex, &key)?.is_some() {
-            continue;
-        }
-        let position = Position { height, index };
-        batch.put(Keyspace::TransactionIndex, key, layout::position(position));
-    }
-    Ok(())
-}
-
-/// `Rejection::SequenceUsed`.
-const SEQUENCE_USED: u16 = 100;
-/// `Rejection::SequenceOutsideWindow`.
-const SEQUENCE_OUTSIDE_WINDOW: u16 = 101;

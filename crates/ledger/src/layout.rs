@@ -9,28 +9,31 @@
 //! | `Blocks` | height, chunk number | a chunk of transactions with payloads and receipts, see `chunk.rs` |
 //! | `Payloads` | height, index | a large payload, while it is not erased |
 //! | `Receipts` | height, index | the events of a transaction that has many |
-//! | `TransactionIndex` | first 12 bytes of the id | position: height u40, index u16 |
+//! | `TransactionIndex` | piece u24, first 12 bytes of the id | position: height u40, index u16 |
 //! | `Accumulator` | `n`, level, index | complete node |
 //! | `Accumulator` | `e`, height | what was executed after it |
 //! | `Index` | `b`, usage point, bill number | bill id |
 //! | `Index` | `v`, height | the validators that act after the epoch ending there |
+//! | `Index` | `o`, key address | a transaction of the key was refused for a sequence outside the window |
 //!
 //! Integers in keys are big endian, so that keys sort as their numbers do.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::Position;
+use contracts::metering::is_slot_reading;
 use primitives::codec;
 use primitives::hash::Hash;
 use primitives::header::{Certificate, Executed, Header};
-use primitives::identifier::{TransactionId, UsagePointId};
+use primitives::identifier::{KeyAddress, TransactionId, UsagePointId};
 use primitives::merkle::Frontier;
 
 use crate::error::LedgerError;
+use crate::store::Keyspace;
 
 /// The row of the format.
 pub const FORMAT: &[u8] = b"format";
 /// The version of everything that this file describes: stores of another one are not opened.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// The row of the genesis.
 pub const GENESIS: &[u8] = b"genesis";
 /// The row of the head.
@@ -81,9 +84,26 @@ pub fn at(position: Position) -> Vec<u8> {
     key
 }
 
-/// Key of a transaction's position.
-pub fn by_id(id: &TransactionId) -> Vec<u8> {
-    id.as_bytes()[..12].to_vec()
+/// How many transactions a piece of the index by id holds, not counting the rest of a block.
+///
+/// Ids are random, so a store sorts each new one into all old ones; within pieces it sorts the new
+/// ones into their own piece alone, and a row costs the same however long the history is. Who looks
+/// for an id looks into each piece.
+const PIECE_TRANSACTIONS: u64 = 1 << 20;
+
+/// The piece of the index by id that a block belongs to, by the transactions ordered before it.
+pub const fn piece(transactions_before: u64) -> u32 {
+    (transactions_before / PIECE_TRANSACTIONS) as u32
+}
+
+/// Key of a transaction's position in a piece of the index.
+///
+/// # Panics
+/// From 2⁴⁴ transactions on, which a million in a second reach after half a year, and a billion in
+/// a day after 48 years.
+pub fn by_id(piece: u32, id: &TransactionId) -> Vec<u8> {
+    let [0, piece @ ..] = piece.to_be_bytes() else { panic!("pieces are bounded far below") };
+    [piece.as_slice(), &id.as_bytes()[..12]].concat()
 }
 
 /// Value of a transaction's position.
@@ -135,6 +155,23 @@ pub fn set_changes() -> Vec<u8> {
 /// The height in the key of a change of validators.
 pub fn height_of_set_change(key: &[u8]) -> Option<u64> {
     key.get(1..)?.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// Key of the mark that a transaction of this key was refused for a sequence outside its window.
+pub fn refused_outside(key: &KeyAddress) -> Vec<u8> {
+    let mut row = refused_outside_any();
+    row.extend_from_slice(key.as_bytes());
+    row
+}
+
+/// Beginning of all these marks.
+pub fn refused_outside_any() -> Vec<u8> {
+    vec![b'o']
+}
+
+/// The keyspace of a row of the state.
+pub fn space_of_state(key: &[u8]) -> Keyspace {
+    if is_slot_reading(key) { Keyspace::StateByTime } else { Keyspace::State }
 }
 
 /// Key of a usage point's bill.

@@ -25,6 +25,7 @@ pub mod replay;
 mod replay_store;
 mod state_cache;
 pub mod store;
+mod transaction_index;
 pub mod view;
 
 pub use access::{Outcome, Reader, SubmitError, Submitter};

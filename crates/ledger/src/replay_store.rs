@@ -25,7 +25,7 @@ impl ReplayStore {
 /// What followed from execution there must not: state, the head, sets of validators.
 const fn is_history(space: Keyspace) -> bool {
     match space {
-        Keyspace::Meta | Keyspace::State | Keyspace::Index => false,
+        Keyspace::Meta | Keyspace::State | Keyspace::StateByTime | Keyspace::Index => false,
         Keyspace::Blocks
         | Keyspace::Payloads
         | Keyspace::TransactionIndex

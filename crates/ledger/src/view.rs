@@ -19,6 +19,7 @@ use crate::error::LedgerError;
 use crate::history::{History, OpenChunks};
 use crate::layout::{self, Head, SealedHeader};
 use crate::store::{Keyspace, Row, Scan, Snapshot};
+use crate::transaction_index::place_of;
 
 /// The ledger at one height. Cheap to clone; keep it for one request, not for ever.
 #[derive(Clone)]
@@ -98,9 +99,8 @@ impl View {
     /// # Errors
     /// [`LedgerError`] when the store fails.
     pub fn position_of(&self, id: &TransactionId) -> Result<Option<Position>, LedgerError> {
-        let found = self.snapshot.get(Keyspace::TransactionIndex, &layout::by_id(id))?;
-        let Some(found) = found else { return Ok(None) };
-        let position = layout::position_from(&found)?;
+        let found = place_of(&*self.snapshot, layout::piece(self.head.transactions), id)?;
+        let Some(position) = found else { return Ok(None) };
         // The index holds the beginning of the id: the transaction itself decides.
         let stored = self.transaction(position)?;
         Ok(stored.filter(|transaction| transaction.id() == *id).map(|_| position))

@@ -58,7 +58,7 @@ pub use seal_frequency_day::SealFrequencyDay;
 pub use seal_gateway_batch::{
     GatewayBatch, GatewayEntry, MAX_GATEWAY_ENTRIES, SealGatewayBatch, gateway_leaf,
 };
-pub use submit_reading::{LATE_AFTER_PERIODS, SubmitReading, day_of_slot_reading};
+pub use submit_reading::{LATE_AFTER_PERIODS, SubmitReading, day_of_slot_reading, is_slot_reading};
 
 /// Slots of one local day at most, as a bound of lists (5-minute slots, day of 25 hours).
 pub const MAX_SLOTS: usize = MAX_SLOTS_PER_DAY;

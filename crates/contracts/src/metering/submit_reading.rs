@@ -76,6 +76,13 @@ impl Transaction for SubmitReading {
     }
 }
 
+/// Is this the key of a single reading, or the beginning of some? Their rows come in the order of time,
+/// so a store that keeps them apart need not sort new ones into all that there are.
+#[must_use]
+pub fn is_slot_reading(key: &[u8]) -> bool {
+    key.first() == Some(&b'r')
+}
+
 /// The day that the state key of a single reading belongs to, as the prefix of all its keys
 /// (`state_key::slot_readings`), and the slot; `None` for every other key. Who remembers which slots
 /// of a day are taken need not look for a new reading among the old ones.
@@ -83,7 +90,7 @@ impl Transaction for SubmitReading {
 pub fn day_of_slot_reading(key: &[u8]) -> Option<(&[u8], u16)> {
     const DAY_BYTES: usize = 1 + size_of::<UsagePointId>() + size_of::<i32>();
     let (day, slot) = key.split_at_checked(DAY_BYTES)?;
-    (day[0] == b'r').then_some((day, u16::from_be_bytes(slot.try_into().ok()?)))
+    is_slot_reading(day).then_some((day, u16::from_be_bytes(slot.try_into().ok()?)))
 }
 
 /// The payload must hash to the leaf.
@@ -190,8 +197,10 @@ mod tests {
         let key = state_key::slot_reading(&point, day, 299);
         let prefix = state_key::slot_readings(&point, day);
         assert_eq!(day_of_slot_reading(&key), Some((prefix.as_slice(), 299)));
+        assert!(is_slot_reading(&key) && is_slot_reading(&prefix));
         let others = [prefix, state_key::metered_day(&point, day), [&key[..], &[0]].concat()];
         assert!(others.iter().all(|other| day_of_slot_reading(other).is_none()));
+        assert!(!is_slot_reading(&others[1]));
     }
 
     #[test]

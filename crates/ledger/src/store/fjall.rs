@@ -41,10 +41,8 @@ const UNFINISHED_DIRECTORY: &str = "fjall.unfinished";
 const COMMITS: &str = "commits";
 
 /// Rows of a keyspace held in memory before they are sorted into a table file; up to three such
-/// buffers of a busy keyspace exist at once. Keyspaces with random keys get more room, because each
-/// buffer is merged into much of what is on the disk, and blocks, which make up most of a commit.
+/// buffers of a busy keyspace exist at once. Blocks, which make up most of a commit, get more room.
 const MEMTABLE_BYTES: u64 = 8 << 20;
-const LARGE_MEMTABLE_BYTES: u64 = 16 << 20;
 const BLOCKS_MEMTABLE_BYTES: u64 = 24 << 20;
 /// Journals kept before the engine flushes whatever holds the oldest one back. This much of the disk
 /// is taken whatever the ledger's size, and this much at most is replayed when the store is opened.
@@ -113,10 +111,19 @@ impl FjallStore {
         let database = open_engine(&engine, options)?;
         let tree = |name| existing_tree(&database, name);
         let commits = tree(COMMITS)?;
-        let [meta, state, blocks, payloads, transactions, receipts, accumulator, index] =
+        let [meta, state, blocks, payloads, transactions, receipts, accumulator, index, by_time] =
             Keyspace::ALL.map(|space| tree(space.name()));
-        let spaces =
-            [meta?, state?, blocks?, payloads?, transactions?, receipts?, accumulator?, index?];
+        let spaces = [
+            meta?,
+            state?,
+            blocks?,
+            payloads?,
+            transactions?,
+            receipts?,
+            accumulator?,
+            index?,
+            by_time?,
+        ];
         let newest = newest_commit(&commits, &spaces, newest_in_journals)?;
         let writer = Mutex::new(Writer { newest, poisoned: false });
         let directory = directory.to_path_buf();
@@ -311,7 +318,6 @@ fn create(directory: &Path, options: FjallOptions) -> Result<(), StoreError> {
 fn tree_options(space: Keyspace) -> KeyspaceCreateOptions {
     let memtable_bytes = match space {
         Keyspace::Blocks => BLOCKS_MEMTABLE_BYTES,
-        Keyspace::State | Keyspace::TransactionIndex => LARGE_MEMTABLE_BYTES,
         _ => MEMTABLE_BYTES,
     };
     // Filters and indexes in pages, of which the cache keeps those in use. As one piece per table,
@@ -330,11 +336,13 @@ fn tree_options(space: Keyspace) -> KeyspaceCreateOptions {
         }
         // Rows come in order of their keys, so tables move down the tree unchanged: they must be
         // compressed at the top already. Who asks for such a row knows that it is there.
-        Keyspace::Blocks | Keyspace::Payloads | Keyspace::Receipts | Keyspace::Accumulator => {
-            options
-                .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
-                .expect_point_read_hits(true)
-        }
+        Keyspace::Blocks
+        | Keyspace::Payloads
+        | Keyspace::Receipts
+        | Keyspace::Accumulator
+        | Keyspace::StateByTime => options
+            .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
+            .expect_point_read_hits(true),
         Keyspace::Meta | Keyspace::State | Keyspace::Index => {
             options.data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
         }

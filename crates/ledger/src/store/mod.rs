@@ -37,7 +37,7 @@ pub use scan::{Order, Row, Scan};
 pub enum Keyspace {
     /// A few rows about the store itself: format, genesis, tip.
     Meta = 0,
-    /// The state of the contracts.
+    /// The state of the contracts, apart from what lies in [`Keyspace::StateByTime`].
     State = 1,
     /// Header, certificate and transactions of each block, by height.
     Blocks = 2,
@@ -51,11 +51,13 @@ pub enum Keyspace {
     Accumulator = 6,
     /// Further lookups derived from the rest.
     Index = 7,
+    /// The rows of the state whose keys come in the order of time.
+    StateByTime = 8,
 }
 
 impl Keyspace {
     /// Every keyspace, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Meta,
         Self::State,
         Self::Blocks,
@@ -64,7 +66,11 @@ impl Keyspace {
         Self::Receipts,
         Self::Accumulator,
         Self::Index,
+        Self::StateByTime,
     ];
+
+    /// The keyspaces that hold the state of the contracts between them.
+    pub const STATE: [Self; 2] = [Self::State, Self::StateByTime];
 
     /// The name of the keyspace on disk and in messages.
     #[must_use]
@@ -78,6 +84,7 @@ impl Keyspace {
             Self::Receipts => "receipts",
             Self::Accumulator => "accumulator",
             Self::Index => "index",
+            Self::StateByTime => "state_by_time",
         }
     }
 

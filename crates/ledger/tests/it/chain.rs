@@ -83,6 +83,29 @@ fn the_first_receipt_stays_the_answer_for_an_id() {
 }
 
 #[test]
+fn who_orders_learns_what_may_have_been_ordered_before() {
+    let ledger = open(MemoryStore::new());
+    let rules = Arc::clone(ledger.rules());
+    let news = |ledger: &Ledger, sequences: &[u64]| {
+        let asked: Vec<_> =
+            sequences.iter().map(|sequence| appoint(&rules, 7, *sequence).transaction).collect();
+        ledger.surely_new(&asked).unwrap()
+    };
+    assert_eq!(news(&ledger, &[1, 2, 1_024, 1_025]), [true, true, true, false]);
+    append(&ledger, vec![appoint(&rules, 7, 1)]).unwrap();
+    assert_eq!(news(&ledger, &[1, 2, 1_025, 1_026]), [false, true, true, false]);
+    // A transaction that was refused for its sequence used up nothing, and still was ordered.
+    let high = append(&ledger, vec![appoint(&rules, 8, 5_000)]).unwrap();
+    assert_eq!(high[0].code, 101);
+    append(&ledger, vec![advance(&rules, START + 900_000, 1)]).unwrap();
+    assert_eq!(news(&ledger, &[2, 3]), [false, false], "its key is looked up from now on");
+    let clock = advance(&rules, START + 1_800_000, 2);
+    assert_eq!(ledger.surely_new([&clock.transaction]).unwrap(), [true], "other keys are not");
+    let ledger = Ledger::open(Arc::clone(ledger.store()), None).unwrap();
+    assert_eq!(news(&ledger, &[2]), [false], "nor is that forgotten");
+}
+
+#[test]
 fn time_is_the_virtual_clocks_and_always_rises() {
     let ledger = open(MemoryStore::new());
     let rules = Arc::clone(ledger.rules());
