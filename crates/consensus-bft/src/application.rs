@@ -140,9 +140,8 @@ impl Application {
         ancestors: &Ancestors,
     ) -> Result<Vec<CheckedTransaction>, NodeError> {
         let started = runtime.current();
-        let pause =
-            if ancestors.needs_closing(parent) { self.pace.closing } else { self.pace.idle };
-        let due = started + pause;
+        let is_awaited = ancestors.needs_closing(parent) || self.seats_change(parent)?;
+        let due = started + if is_awaited { self.pace.closing } else { self.pace.idle };
         let mempool = &self.ordering.mempool;
         let mut seen = mempool.changes();
         loop {
@@ -155,6 +154,15 @@ impl Application {
                 changes = mempool.changed(seen) => seen = changes,
             }
         }
+    }
+
+    /// Does an approved change of the validators wait for its epoch? It waits for blocks, of which an
+    /// idle network makes few.
+    fn seats_change(&self, parent: &Header) -> Result<bool, LedgerError> {
+        let ledger = &self.ordering.ledger;
+        let epoch = ledger.rules().epoch_of(parent.height.get() + 1);
+        let seats = ledger.view().read(|state| state.seats())?;
+        Ok(seats.iter().any(|(from, _)| from > epoch))
     }
 
     /// What of the mempool goes into a block after `parent`: what was ordered before or has expired

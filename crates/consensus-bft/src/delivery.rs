@@ -16,6 +16,7 @@ use commonware_runtime::{Clock, Metrics, Spawner, Storage};
 use commonware_utils::acknowledgement::Acknowledgement;
 use commonware_utils::channel::mpsc;
 use commonware_utils::vec::NonEmptyVec;
+use contracts::Body;
 use ledger::LedgerError;
 use node::NodeError;
 use node::mempool::Mempool;
@@ -69,8 +70,17 @@ where
     pub(crate) epochs: Epochs<E, A, B, T, S>,
     /// The furthest epoch heard of that is not ours yet, and from whom.
     pub(crate) ahead: Option<(u64, EngineKey)>,
+    /// What followed from the blocks that were applied.
+    pub(crate) applied: Applied,
+}
+
+/// What follows from applied blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
     /// Transactions of the mempool up to this ticket were compared with what was ordered before.
-    pub(crate) swept: u64,
+    swept: u64,
+    /// Did a block since the peers were last told register or remove a node?
+    has_new_peers: bool,
 }
 
 impl<E, A, B, T, S> Delivery<E, A, B, T, S>
@@ -114,10 +124,13 @@ where
                     let Some(update) = update else { return Err(ended("marshal ended")) };
                     let Update::Block(block, acknowledgement) = update else { continue };
                     self.deliver(block.inner()).await?;
+                    let has_new_peers = std::mem::take(&mut self.applied.has_new_peers);
                     if block.height() == self.last(epoch) {
                         epoch = epoch.next();
                         self.epochs.enter(epoch, block.inner()).await?;
                         self.ask_ahead(epoch);
+                    } else if has_new_peers {
+                        self.epochs.track_from(block.height().next(), epoch)?;
                     }
                     // Last of all: a crash before this has the block delivered again.
                     acknowledgement.acknowledge();
@@ -200,7 +213,8 @@ where
 
     async fn apply(&mut self, block: &OrderedBlock) -> Result<(), NodeError> {
         let certificate = self.certificate(block).await?;
-        let (application, block, swept) = (self.application.clone(), block.clone(), self.swept);
+        let (application, block, swept) =
+            (self.application.clone(), block.clone(), self.applied.swept);
         // Execution and fsync take long: off the threads that serve the network.
         let applying = self
             .epochs
@@ -208,7 +222,10 @@ where
             .child("apply")
             .shared(true)
             .spawn(move |_| async move { apply(&application, &block, &certificate, swept) });
-        self.swept = applying.await.map_err(|_| ended("execution ended"))??;
+        let Applied { swept, has_new_peers } =
+            applying.await.map_err(|_| ended("execution ended"))??;
+        self.applied.swept = swept;
+        self.applied.has_new_peers |= has_new_peers;
         Ok(())
     }
 
@@ -225,25 +242,27 @@ where
 }
 
 /// Executes, makes durable, answers; then compares what came into the mempool since with what was
-/// ordered before, and gives the ticket to go on with.
+/// ordered before.
 fn apply(
     application: &Application,
     block: &OrderedBlock,
     certificate: &Certificate,
     swept: u64,
-) -> Result<u64, NodeError> {
+) -> Result<Applied, NodeError> {
     let ordering = application.ordering();
     let head = ordering.ledger.head();
     let checked = application.checked(block, &head.header, head.hash)?;
     let ids = checked.transactions().iter().map(ledger::CheckedTransaction::id);
     let own = ordering.mempool.remove(ids);
     ordering.finalized(&checked, certificate, own)?.send();
-    let (came, next) = ordering.mempool.since(swept);
+    let (came, swept) = ordering.mempool.since(swept);
     let view = ordering.ledger.view();
     for id in came {
         ordering.answer_known(&view, &id)?;
     }
-    Ok(next)
+    let names_a_node = |body: &Body| matches!(body, Body::RegisterNode(_) | Body::RemoveNode(_));
+    let has_new_peers = checked.transactions().iter().any(|it| names_a_node(it.body()));
+    Ok(Applied { swept, has_new_peers })
 }
 
 /// Completes when the node is told to stop and what waits was ordered, or does not get ordered any

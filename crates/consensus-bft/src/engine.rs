@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use commonware_broadcast::buffered;
+use commonware_consensus::Heightable;
 use commonware_consensus::marshal::core::{Actor as Marshal, Mailbox as MarshalMailbox};
 use commonware_consensus::marshal::resolver::p2p as marshal_resolver;
 use commonware_consensus::marshal::standard::{Deferred, Standard};
@@ -17,7 +18,7 @@ use commonware_consensus::simplex::config::{Floor, ForwardPolicy, SkipPolicy};
 use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::{self};
-use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
+use commonware_consensus::types::{Epoch, FixedEpocher, Height, ViewDelta};
 use commonware_cryptography::certificate::{Scheme as _, Verifier as _};
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_cryptography::{Digested, Digestible, Sha256, Signer as _};
@@ -36,7 +37,7 @@ use rand_core::CryptoRng;
 
 use crate::application::Application;
 use crate::block::{Context, Digest, OrderedBlock};
-use crate::delivery::{Delivery, Early, Inbox};
+use crate::delivery::{Applied, Delivery, Early, Inbox};
 use crate::gossip;
 use crate::membership::{Schemes, engine_signer};
 
@@ -60,7 +61,8 @@ const WRITE_BUFFER: NonZeroUsize = NZUsize!(64 * 1024);
 pub struct Pace {
     /// The pause before an empty block.
     pub idle: Duration,
-    /// The pause before an empty block that commits to the execution of the last transactions.
+    /// The pause before an empty block that commits to the execution of the last transactions, or
+    /// that brings an approved change of the validators nearer.
     pub closing: Duration,
     /// How long the others wait for a leader's proposal; well above `idle`.
     pub leader_timeout: Duration,
@@ -95,7 +97,7 @@ pub struct Network<B, P, T, S, R> {
     pub blocker: B,
     /// Who the peers are.
     pub peers: P,
-    /// Tells the network who the peers of an epoch are.
+    /// Tells the network who the peers are from a height on; the heights rise.
     pub track: T,
     /// One sender and one receiver for each of [`CHANNELS`].
     pub channels: [(S, R); CHANNELS as usize],
@@ -203,8 +205,7 @@ where
         epocher.clone(),
         config.pace,
     );
-    let wrapped = wrap(application.clone());
-    let child = runtime.child("application");
+    let (child, wrapped) = (runtime.child("application"), wrap(application.clone()));
     let adapter = Deferred::new(child, wrapped, mailbox.clone(), epocher.clone());
     let (inbox, updates) = Inbox::new();
     marshal.start(inbox, buffer, fetch);
@@ -214,7 +215,8 @@ where
     let epochs =
         Epochs::new(runtime, &config, schemes.clone(), adapter, (blocker, track, cache), muxes);
     let processed = floor.processed().map(|processed| processed.height());
-    Delivery { application, mailbox, schemes, epocher, epochs, ahead: None, swept: 0 }
+    let applied = Applied::default();
+    Delivery { application, mailbox, schemes, epocher, epochs, ahead: None, applied }
         .run(genesis, processed, updates, early_votes, early_certificates)
         .await
 }
@@ -487,7 +489,7 @@ where
         root: &OrderedBlock,
     ) -> Result<(), NodeError> {
         let validators = self.schemes.validators(epoch)?.len();
-        (self.track)(epoch.get(), self.schemes.peers(epoch, &self.told)?);
+        self.track_from(root.height().next(), epoch)?;
         let scheme = self.schemes.of(epoch)?;
         let votes_here = scheme.me().is_some();
         let context = self.runtime.child("simplex").with_attribute("epoch", epoch);
@@ -513,6 +515,12 @@ where
             let _ = self.runtime.remove(&self.partition(old), None).await;
         }
         tracing::info!(epoch = epoch.get(), validators, votes_here, "epoch");
+        Ok(())
+    }
+
+    /// Lets in who is a peer from a height of an epoch on.
+    pub(crate) fn track_from(&mut self, height: Height, epoch: Epoch) -> Result<(), NodeError> {
+        (self.track)(height.get(), self.schemes.peers(epoch, &self.told)?);
         Ok(())
     }
 

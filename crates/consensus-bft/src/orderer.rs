@@ -167,7 +167,7 @@ async fn network(
     let metrics = context.child("status");
     *connected.source() = Some(Box::new(move || connections(&metrics.encode())));
     let (blocker, provider) = (oracle.clone(), oracle.clone());
-    let track = move |epoch: u64, peers: TrackedPeers<EngineKey>| {
+    let track = move |from: u64, peers: TrackedPeers<EngineKey>| {
         let tracked = match directory(&ledger) {
             Ok(known) => with_addresses(peers, &book, &known, most.get()),
             Err(error) => {
@@ -178,7 +178,7 @@ async fn network(
         };
         members.add(tracked.primary.keys().iter().chain(tracked.secondary.keys().iter()));
         // When the network is gone the engine ends by itself.
-        let _ = oracle.track(epoch, tracked);
+        let _ = oracle.track(from, tracked);
     };
     let (prefix, pace) = ("ledger".to_owned(), Pace::default());
     let config = Config { key, peers: told, prefix, pace };
@@ -296,8 +296,8 @@ fn with_addresses(
 fn warn_at_start(set: &ValidatorSet, key: &SigningKey) {
     if !set.contains(&key.public()) {
         tracing::warn!(
-            "this node's key has no seat: it follows without a vote, and the others let it in with \
-             the epoch after it was registered"
+            "this node's key has no seat: it follows without a vote, and the others let it in as soon \
+             as it is registered"
         );
     }
     let validators = set.len();

@@ -432,8 +432,8 @@ impl World {
         let network = Network {
             blocker: self.links.oracle.control(self.links.keys[validator].clone()),
             peers: self.links.oracle.manager(),
-            track: move |epoch, peers| {
-                let _ = manager.track(epoch, peers);
+            track: move |from, peers| {
+                let _ = manager.track(from, peers);
             },
             channels,
         };
