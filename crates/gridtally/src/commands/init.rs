@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use client::transaction_builder::new_key;
-use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
+use contracts::genesis::{Clock, Currency, DEFAULT_EPOCH_BLOCKS, Owner, Parameters, Privacy};
 use contracts::{Genesis, Rules};
 use node::{SystemClock, WallClock};
 use primitives::codec::{Bounded, Text};
@@ -74,6 +74,10 @@ pub struct Founding {
     /// validators in all, one of them may fail.
     #[arg(long, value_name = "KEY")]
     pub validator: Vec<PublicKey>,
+    /// Blocks of an epoch, at least 4. An approved change of the validators acts two epochs later, so
+    /// that everybody sees it before.
+    #[arg(long, value_name = "BLOCKS", default_value_t = DEFAULT_EPOCH_BLOCKS, value_parser = clap::value_parser!(u32).range(4..))]
+    pub epoch_blocks: u32,
 }
 
 /// What drives time.
@@ -128,7 +132,7 @@ impl Founding {
             validators: ValidatorSet::new(validators)
                 .context("--validator")
                 .end_with(Exit::Usage)?,
-            epoch_blocks: contracts::genesis::DEFAULT_EPOCH_BLOCKS,
+            epoch_blocks: self.epoch_blocks,
             parameters: Parameters::default(),
         };
         Rules::new(genesis.clone()).end_with(Exit::Usage)?;

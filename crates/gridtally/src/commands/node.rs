@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use consensus_bft::{Bft, Peer};
 use contracts::Genesis;
+use contracts::genesis::DEFAULT_EPOCH_BLOCKS;
 use primitives::key::SigningKey;
 use serde::Deserialize;
 use serde_json::json;
@@ -211,6 +212,7 @@ fn directory(dir: &Path) -> Result<Directory, Ended> {
         owner: Vec::new(),
         owner_threshold: 1,
         validator: Vec::new(),
+        epoch_blocks: DEFAULT_EPOCH_BLOCKS,
     };
     let directory = found(dir, &founding, &Protect::plain())?;
     eprintln!(

@@ -113,6 +113,11 @@ impl Load {
         self.acknowledged.len()
     }
 
+    /// The newest purchase that was answered with "accepted", with the height.
+    pub fn last_acknowledged(&self) -> (TransactionId, u64) {
+        *self.acknowledged.last().expect("something was bought")
+    }
+
     /// Sends to this node from now on, and gives up on an answer after a time.
     pub fn send_to(&mut self, url: &str, patience: Duration) {
         self.connection = Connection::with_timeout(url, patience).unwrap();
@@ -149,6 +154,9 @@ impl Load {
     /// sent again, the very same bytes, and acts once.
     pub fn compare(&mut self, url: &str) {
         self.connection = Connection::new(url).unwrap();
+        // Another node than the one that answered may be a block behind it.
+        let newest = self.acknowledged.iter().map(|(_, height)| *height).max().unwrap_or(0);
+        self.connection.get(&format!("/v1/status?at_least={newest}")).unwrap();
         for (id, height) in &self.acknowledged {
             let document =
                 self.connection.get_json(&format!("/v1/transactions/{id}")).expect("acknowledged");

@@ -3,6 +3,7 @@
 mod faults;
 mod lifecycle;
 mod machines;
+mod organisations;
 mod partition;
 mod proxy;
 mod strangers;

@@ -13,6 +13,7 @@ use anyhow::{Context, anyhow};
 use primitives::key::SigningKey;
 use serde::{Deserialize, Serialize};
 
+use super::organisations::Organisation;
 use crate::commands::keys::{Passphrase, read_key};
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
@@ -40,8 +41,23 @@ pub struct NetworkFile {
     pub households: u32,
     /// Has the ledger accepted the organisations and the households?
     pub registered: bool,
-    /// The nodes, in the order of `--orgs`.
+    /// The organisations in the order of `--orgs`, then those that were added. Who gave up its node
+    /// is still a party of the ledger, and stays.
+    pub organisations: Vec<Organisation>,
+    /// The nodes, in the order of their organisations at first.
     pub nodes: Vec<NodeEntry>,
+}
+
+impl NetworkFile {
+    /// The node of an organisation.
+    pub fn node(&self, name: &str) -> Option<&NodeEntry> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// An organisation.
+    pub fn organisation(&self, name: &str) -> Option<&Organisation> {
+        self.organisations.iter().find(|organisation| organisation.name == name)
+    }
 }
 
 /// A node of the network.
@@ -180,6 +196,21 @@ impl Folder {
         read.map(Some).end_with(Exit::Usage)
     }
 
+    /// What the network is.
+    ///
+    /// # Errors
+    /// When its founding was cut short, or the file cannot be read.
+    pub fn founded_network(&self) -> Result<NetworkFile, Ended> {
+        self.network()?.ok_or_else(|| {
+            let dir = self.path.display();
+            let error = anyhow!(
+                "the founding of the network in {dir} was cut short; `gridtally network up --dir \
+                 {dir}` begins it again"
+            );
+            Ended { exit: Exit::Failure, error }
+        })
+    }
+
     /// Writes down what the network is, whole or not at all.
     ///
     /// # Errors
@@ -190,6 +221,25 @@ impl Folder {
         file.write_all(&serde_json::to_vec_pretty(network).map_err(anyhow::Error::from)?)?;
         file.sync_all()?;
         Ok(std::fs::rename(&fresh, self.path.join(FILE))?)
+    }
+
+    /// Takes a node out: out of what the network is, its directory, and what the others were told of
+    /// it. Its key file and its log stay.
+    ///
+    /// # Errors
+    /// When something cannot be written or removed.
+    pub fn remove_node(&self, network: &mut NetworkFile, name: &str) -> Result<(), Ended> {
+        let Some(gone) = network.node(name).cloned() else { return Ok(()) };
+        network.nodes.retain(|node| node.name != name);
+        self.write(network)?;
+        let entry = format!("\"{}@", gone.key);
+        for node in &network.nodes {
+            let path = self.node(&node.name).join("gridtally.toml");
+            let text = std::fs::read_to_string(&path)?;
+            let lines = text.split_inclusive('\n').filter(|line| !line.contains(&entry));
+            std::fs::write(&path, lines.collect::<String>())?;
+        }
+        Ok(std::fs::remove_dir_all(self.node(name))?)
     }
 
     /// Removes everything that belongs to the network but the mark.

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::{Context, anyhow};
 use client::transaction_builder::new_key;
+use contracts::Genesis;
 use node::{SystemClock, WallClock};
 use primitives::key::{PublicKey, SigningKey};
 
@@ -50,26 +51,48 @@ pub fn found(
     let time = SystemClock::default().now();
     let genesis = founding.genesis(public[0], vec![owner.public()], None, time)?;
     let ports = free_ports(2 * organisations.len(), public[0])?;
-    let address = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let nodes: Vec<NodeEntry> = (organisations.iter().zip(&public).zip(ports.chunks(2)))
         .map(|((organisation, key), ports)| NodeEntry {
             name: organisation.name.clone(),
             key: key.to_string(),
-            api: address(ports[0]),
-            peer: address(ports[1]),
+            api: on_loopback(ports[0]),
+            peer: on_loopback(ports[1]),
         })
         .collect();
     for (node, validator) in nodes.iter().zip(&validators) {
-        let directory = Directory::create(&folder.node(&node.name))?;
-        write_key(&directory.node_key_file(), validator, None)?;
-        client::genesis_file::write(&directory.genesis_file(), &genesis)
-            .map_err(anyhow::Error::from)?;
-        std::fs::write(directory.config_file(), configuration(node, &nodes))?;
+        prepare(folder, node, validator, &genesis, &nodes)?;
     }
-    let ledger_id = genesis.ledger_id().to_string();
-    let network = NetworkFile { ledger_id, households, registered: false, nodes };
+    let network = NetworkFile {
+        ledger_id: genesis.ledger_id().to_string(),
+        households,
+        registered: false,
+        organisations: organisations.to_vec(),
+        nodes,
+    };
     folder.write(&network)?;
     Ok(network)
+}
+
+/// A port of this machine.
+pub fn on_loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Makes a node's directory: its key, the genesis, and a configuration that names the others.
+///
+/// # Errors
+/// When something cannot be written.
+pub fn prepare(
+    folder: &Folder,
+    node: &NodeEntry,
+    key: &SigningKey,
+    genesis: &Genesis,
+    others: &[NodeEntry],
+) -> Result<(), Ended> {
+    let directory = Directory::create(&folder.node(&node.name))?;
+    write_key(&directory.node_key_file(), key, None)?;
+    client::genesis_file::write(&directory.genesis_file(), genesis).map_err(anyhow::Error::from)?;
+    Ok(std::fs::write(directory.config_file(), configuration(node, others))?)
 }
 
 /// The name of a household's key.
@@ -82,7 +105,11 @@ pub fn meter(number: u32) -> String {
     format!("meter-{number}")
 }
 
-fn fresh() -> Result<SigningKey, Ended> {
+/// A new key.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn fresh() -> Result<SigningKey, Ended> {
     Ok(new_key().context("the operating system gives no random bytes")?)
 }
 

@@ -2,14 +2,17 @@
 //! process of its own.
 //!
 //! [`folder`] says what lies where, [`founding`] makes it, [`process`] starts and stops nodes,
-//! [`registration`] makes the organisations known to the ledger.
+//! [`registration`] makes the organisations known to the ledger, [`seats`] changes who validates.
 
+mod add_org;
 mod down;
 mod folder;
 mod founding;
 mod organisations;
 mod process;
 mod registration;
+mod remove_org;
+mod seats;
 mod status;
 mod up;
 
@@ -27,6 +30,10 @@ use crate::exit::{Ended, Exit};
 pub enum Network {
     /// Found a network and start its nodes, or start a stopped one again.
     Up(up::Up),
+    /// Add an organisation and its validator to a network that runs.
+    AddOrg(add_org::AddOrg),
+    /// Take an organisation's validator out of a network that runs.
+    RemoveOrg(remove_org::RemoveOrg),
     /// What every node of a network says of itself.
     Status(status::Status),
     /// Stop a network and remove it.
@@ -37,6 +44,8 @@ impl Network {
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
         match self {
             Self::Up(command) => command.run(global),
+            Self::AddOrg(command) => command.run(global),
+            Self::RemoveOrg(command) => command.run(global),
             Self::Status(command) => command.run(global),
             Self::Down(command) => command.run(global),
         }

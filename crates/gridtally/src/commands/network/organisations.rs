@@ -2,25 +2,58 @@
 
 use anyhow::anyhow;
 use contracts::registry::Role;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::commands::submit::role_name;
 use crate::exit::{EndWith, Ended, Exit};
 
 /// Validators of one network on one machine.
-const MAX_ORGANISATIONS: usize = 32;
+pub const MAX_ORGANISATIONS: usize = 32;
 
-/// An organisation that runs a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An organisation that runs a node, or ran one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Organisation {
     /// Its name, which is also its alias on the ledger and the name of its files.
     pub name: String,
     /// What it may do on the ledger.
+    #[serde(serialize_with = "write_roles", deserialize_with = "read_roles")]
     pub roles: Vec<Role>,
 }
 
+fn write_roles<S: Serializer>(roles: &[Role], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(roles.iter().map(|role| role_name(*role)))
+}
+
+fn read_roles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Role>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let role = |name: &String| {
+        let known = Role::ALL.iter().find(|role| role_name(**role) == name).copied();
+        known.ok_or_else(|| D::Error::custom(format!("{name:?} is no role")))
+    };
+    names.iter().map(role).collect()
+}
+
 impl Organisation {
+    /// An organisation that comes to a network that runs: what its name says, else a distributor.
+    ///
+    /// # Errors
+    /// Usage: a name that is no file name.
+    pub fn newcomer(name: &str) -> Result<Self, Ended> {
+        check_name(name).map_err(|why| anyhow!(why)).end_with(Exit::Usage)?;
+        let role = role_of_name(name).unwrap_or(Role::Distributor);
+        Ok(Self { name: name.to_owned(), roles: vec![role] })
+    }
+
     /// Does it have this role?
     pub fn is(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// Its roles as the command line writes them.
+    pub fn role_names(&self) -> Vec<&'static str> {
+        self.roles.iter().map(|role| role_name(*role)).collect()
     }
 }
 
@@ -41,18 +74,8 @@ pub fn organisations(names: &[String]) -> Result<Vec<Organisation>, Ended> {
         ));
     }
     for (index, name) in names.iter().enumerate() {
-        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if name.is_empty()
-            || name.len() > 32
-            || name.starts_with('-')
-            || !name.chars().all(is_plain)
-        {
-            return wrong(format!(
-                "--orgs: {name:?} is no name; wanted are up to 32 small letters, digits and dashes"
-            ));
-        }
-        if name == "owner" || name.starts_with("household-") || name.starts_with("meter-") {
-            return wrong(format!("--orgs: {name:?} is the name of another key"));
+        if let Err(why) = check_name(name) {
+            return wrong(format!("--orgs: {why}"));
         }
         if names[..index].contains(name) {
             return wrong(format!("--orgs names {name:?} twice"));
@@ -63,6 +86,19 @@ pub fn organisations(names: &[String]) -> Result<Vec<Organisation>, Ended> {
         return wrong("--orgs names no distributor".to_owned());
     }
     Ok(organisations)
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > 32 || name.starts_with('-') || !name.chars().all(is_plain) {
+        return Err(format!(
+            "{name:?} is no name; wanted are up to 32 small letters, digits and dashes"
+        ));
+    }
+    if name == "owner" || name.starts_with("household-") || name.starts_with("meter-") {
+        return Err(format!("{name:?} is the name of another key"));
+    }
+    Ok(())
 }
 
 fn assigned(names: &[String]) -> Vec<Organisation> {
@@ -137,6 +173,26 @@ mod tests {
             let names: Vec<String> = wrong.split(',').map(str::to_owned).collect();
             assert_eq!(organisations(&names).unwrap_err().exit, Exit::Usage, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_newcomers_name_tells_its_role() {
+        let roles = ["dist-c", "grid-2", "regulator-2", "utility"]
+            .map(|name| Organisation::newcomer(name).unwrap().roles);
+        use Role::{Distributor, GridOperator, Regulator};
+        assert_eq!(roles.concat(), [Distributor, GridOperator, Regulator, Distributor]);
+        for wrong in ["", "-x", "Dist", "owner", "meter-1", "a/b"] {
+            assert_eq!(Organisation::newcomer(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn roles_are_written_as_the_command_line_writes_them() {
+        let one = Organisation::newcomer("grid-2").unwrap();
+        let text = serde_json::to_string(&one).unwrap();
+        assert_eq!(text, r#"{"name":"grid-2","roles":["grid-operator"]}"#);
+        assert_eq!(serde_json::from_str::<Organisation>(&text).unwrap(), one);
+        assert!(serde_json::from_str::<Organisation>(r#"{"name":"a","roles":["king"]}"#).is_err());
     }
 
     #[test]

@@ -259,11 +259,11 @@ impl Member {
     }
 }
 
-fn text<const MAX: usize>(text: &str) -> Result<Text<MAX>, Ended> {
+pub fn text<const MAX: usize>(text: &str) -> Result<Text<MAX>, Ended> {
     Ok(Text::new(text.to_owned()).map_err(anyhow::Error::from)?)
 }
 
-fn party_of(name: &str, roles: Vec<Role>, key: &SigningKey) -> Result<RegisterParty, Ended> {
+pub fn party_of(name: &str, roles: Vec<Role>, key: &SigningKey) -> Result<RegisterParty, Ended> {
     Ok(RegisterParty {
         alias: text(name)?,
         roles: Bounded::try_from(roles).map_err(anyhow::Error::from)?,

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use clap::Args;
 use client::connection::Connection;
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use super::organisations::tolerated_faults;
 use super::process::Process;
 use crate::cli::Global;
 use crate::commands::connect::field_u64;
-use crate::exit::{EndWith, Ended, Exit};
+use crate::exit::{Ended, Exit};
 use crate::output;
 
 /// A node that does not answer within this time counts as down.
@@ -34,14 +33,7 @@ pub struct Status {
 impl Status {
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
         let folder = Folder::to_read(&self.dir)?;
-        let Some(network) = folder.network()? else {
-            return Err(anyhow!(
-                "the founding of the network in {0} was cut short; `gridtally network up --dir \
-                 {0}` begins it again",
-                self.dir.display()
-            ))
-            .end_with(Exit::Failure);
-        };
+        let network = folder.founded_network()?;
         let asked: Vec<Asked> = std::thread::scope(|scope| {
             let folder = &folder;
             let ask = |node| scope.spawn(move || Asked::new(folder, node));
@@ -88,6 +80,12 @@ fn last_signed(asked: &[Asked], key: &str) -> Option<u64> {
     own.filter_map(|entry| field_u64(entry, "last_signed")).max()
 }
 
+/// How many validators there are, as one of the nodes says; else every node counts as one.
+fn validators(network: &NetworkFile, asked: &[Asked]) -> usize {
+    let said = asked.iter().find_map(|it| Some(it.field("validators").as_array()?.len()));
+    said.unwrap_or(network.nodes.len())
+}
+
 fn document(network: &NetworkFile, asked: &[Asked]) -> Value {
     let nodes = asked.iter().map(|it| {
         json!({
@@ -110,7 +108,7 @@ fn document(network: &NetworkFile, asked: &[Asked]) -> Value {
     });
     json!({
         "ledger_id": network.ledger_id,
-        "tolerated_faults": tolerated_faults(network.nodes.len()),
+        "tolerated_faults": tolerated_faults(validators(network, asked)),
         "nodes": nodes.collect::<Vec<_>>(),
     })
 }
@@ -121,7 +119,7 @@ fn print(network: &NetworkFile, asked: &[Asked], down: usize) -> Result<(), Ende
         "ledger {}, {} of {all} nodes answer, {} may fail",
         network.ledger_id,
         all - down,
-        tolerated_faults(all)
+        tolerated_faults(validators(network, asked))
     ))?;
     let head = [
         "organisation",

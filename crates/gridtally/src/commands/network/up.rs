@@ -16,11 +16,14 @@ use super::{founding, registration};
 use crate::cli::Global;
 use crate::commands::init::{ClockKind, Founding};
 use crate::commands::interrupt::Interrupt;
-use crate::commands::submit::role_name;
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
 use crate::output;
 
+/// Blocks of an epoch. A vote acts after one to two of them: on a quiet network of one machine that is
+/// some ten seconds, since blocks follow each other faster while a change waits. An epoch's end costs
+/// little more than a block, so a busy network does not notice that there are three times as many.
+const EPOCH_BLOCKS: u32 = 100;
 /// Lines of a log that are shown when its node does not answer.
 const TAIL: usize = 20;
 
@@ -97,9 +100,7 @@ impl Up {
             Some(network) => network,
             None => founding::found(&folder, &named, self.households, &self.founding())?,
         };
-        let names: Vec<String> = network.nodes.iter().map(|node| node.name.clone()).collect();
-        let members = organisations(&names)?;
-        warn_of_faults(members.len());
+        warn_of_faults(network.nodes.len());
         let nodes = network.nodes.clone();
         let mut started = Started { nodes: Vec::new(), keep: false };
         for node in &nodes {
@@ -109,7 +110,7 @@ impl Up {
             }
         }
         let answered = wait(&folder, &network, &interrupt, until)
-            .and_then(|()| register(&folder, &mut network, &members, &interrupt, until));
+            .and_then(|()| register(&folder, &mut network, &interrupt, until));
         if let Err(ended) = answered {
             drop(started);
             eprintln!(
@@ -121,7 +122,7 @@ impl Up {
         }
         started.keep = true;
         let count = started.nodes.len();
-        self.tell(&folder, &network, &members, count, global)?;
+        self.tell(&folder, &network, count, global)?;
         Ok(Exit::Success)
     }
 
@@ -137,6 +138,7 @@ impl Up {
             owner: Vec::new(),
             owner_threshold: 1,
             validator: Vec::new(),
+            epoch_blocks: EPOCH_BLOCKS,
         }
     }
 
@@ -144,20 +146,18 @@ impl Up {
         &self,
         folder: &Folder,
         network: &NetworkFile,
-        members: &[Organisation],
         started: usize,
         global: &Global,
     ) -> Result<(), Ended> {
         let pid = |name: &str| Process::of(folder, name).map(|process| process.pid);
-        let roles = |member: &Organisation| -> Vec<&'static str> {
-            member.roles.iter().map(|role| role_name(*role)).collect()
+        let roles = |node: &NodeEntry| {
+            network.organisation(&node.name).map(Organisation::role_names).unwrap_or_default()
         };
-        let pairs = || network.nodes.iter().zip(members);
         if global.json {
-            let nodes = pairs().map(|(node, member)| {
+            let nodes = network.nodes.iter().map(|node| {
                 json!({
                     "name": node.name,
-                    "roles": roles(member),
+                    "roles": roles(node),
                     "api": node.url(),
                     "peer": node.peer.to_string(),
                     "key": node.key,
@@ -182,9 +182,9 @@ impl Up {
             _ => format!("ledger {}, {started} of {all} nodes started", network.ledger_id),
         })?;
         let mut table = output::table(&["organisation", "is", "API", "process"], 3);
-        for (node, member) in pairs() {
+        for node in &network.nodes {
             let pid = pid(&node.name).map_or_else(String::new, |pid| pid.to_string());
-            table.add_row([node.name.clone(), roles(member).join(", "), node.url(), pid]);
+            table.add_row([node.name.clone(), roles(node).join(", "), node.url(), pid]);
         }
         output::line(&table.to_string())?;
         let dir = self.dir.display();
@@ -212,27 +212,42 @@ fn wait(
     interrupt: &Interrupt,
     until: Instant,
 ) -> Result<(), Ended> {
-    for node in &network.nodes {
-        loop {
-            check(interrupt)?;
-            if Process::of(folder, &node.name).is_none() {
-                return Err(silent(folder, node, "its process ended"));
-            }
-            let connection = Connection::with_timeout(&node.url(), Duration::from_secs(1));
-            match connection.and_then(|connection| connection.status()) {
-                Ok(status) if status.ledger_id.to_string() == network.ledger_id => break,
-                Ok(_) => return Err(silent(folder, node, "another ledger answers at its address")),
-                Err(error) if Instant::now() > until => {
-                    return Err(silent(folder, node, &error.to_string()));
-                }
-                Err(_) => std::thread::sleep(LOOK),
-            }
-        }
-    }
-    Ok(())
+    network.nodes.iter().try_for_each(|node| answers(folder, network, node, interrupt, until))
 }
 
-fn check(interrupt: &Interrupt) -> Result<(), Ended> {
+/// Waits until a node answers for this ledger.
+///
+/// # Errors
+/// When its process ends, another ledger answers, or it takes too long; with the end of its log.
+pub fn answers(
+    folder: &Folder,
+    network: &NetworkFile,
+    node: &NodeEntry,
+    interrupt: &Interrupt,
+    until: Instant,
+) -> Result<(), Ended> {
+    loop {
+        check(interrupt)?;
+        if Process::of(folder, &node.name).is_none() {
+            return Err(silent(folder, node, "its process ended"));
+        }
+        let connection = Connection::with_timeout(&node.url(), Duration::from_secs(1));
+        match connection.and_then(|connection| connection.status()) {
+            Ok(status) if status.ledger_id.to_string() == network.ledger_id => return Ok(()),
+            Ok(_) => return Err(silent(folder, node, "another ledger answers at its address")),
+            Err(error) if Instant::now() > until => {
+                return Err(silent(folder, node, &error.to_string()));
+            }
+            Err(_) => std::thread::sleep(LOOK),
+        }
+    }
+}
+
+/// Ends the command when somebody asked for it.
+///
+/// # Errors
+/// Then.
+pub fn check(interrupt: &Interrupt) -> Result<(), Ended> {
     if interrupt.asked() {
         return Err(anyhow!("interrupted")).end_with(Exit::Failure);
     }
@@ -255,7 +270,6 @@ fn silent(folder: &Folder, node: &NodeEntry, why: &str) -> Ended {
 fn register(
     folder: &Folder,
     network: &mut NetworkFile,
-    members: &[Organisation],
     interrupt: &Interrupt,
     until: Instant,
 ) -> Result<(), Ended> {
@@ -264,7 +278,7 @@ fn register(
     }
     let first = network.nodes.first().context("a network has nodes")?;
     let genesis = Directory::existing(&folder.node(&first.name))?.genesis()?;
-    for step in registration::steps(folder, genesis, members, network)? {
+    for step in registration::steps(folder, genesis, &network.organisations, network)? {
         check(interrupt)?;
         registration::send(&first.url(), &step, until)?;
     }

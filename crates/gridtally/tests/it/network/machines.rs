@@ -42,7 +42,7 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
 fn check(words: &[String]) {
     let is_word = |word: &&String| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     let path: Vec<&str> =
-        words[1..].iter().take_while(is_word).take(2).map(String::as_str).collect();
+        words[1..].iter().take_while(is_word).take(3).map(String::as_str).collect();
     let path: Vec<&str> = path.into_iter().take_while(|word| !word.starts_with('-')).collect();
     let help = expect(0, &[&path[..], &["--help"]].concat());
     let known: BTreeSet<&str> = help
