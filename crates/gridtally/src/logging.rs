@@ -13,6 +13,9 @@ pub fn start(global: &Global) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // It would be said on standard error as well, and panic where that cannot be written either:
+        // a log on a full disk would end the node before the node can say why.
+        .log_internal_errors(false)
         .with_ansi(false);
     match global.log_format {
         LogFormat::Text => builder.compact().init(),

@@ -12,6 +12,7 @@ mod logging;
 mod output;
 mod serve;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
     match commands::run(cli) {
         Ok(exit) => exit.into(),
         Err(ended) => {
-            eprintln!("gridtally: {ended}");
+            // A log on the same full disk takes no line any more; the exit code still tells.
+            let _ = writeln!(std::io::stderr(), "gridtally: {ended}");
             ended.exit.into()
         }
     }
