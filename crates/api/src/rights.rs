@@ -190,6 +190,8 @@ impl Viewer {
             | Body::AmendTariff(_)
             | Body::SetBackingLimit(_)
             | Body::SetFineRules(_)
+            | Body::AdmitLedger(_)
+            | Body::NotariseHead(_)
             | Body::RegisterNode(_)
             | Body::RemoveNode(_)
             | Body::RotateNodeKey(_)
@@ -277,6 +279,9 @@ impl Viewer {
             | Event::BillRefused { .. }
             | Event::BackingLimitSet { .. }
             | Event::FineRulesSet { .. }
+            | Event::LedgerAdmitted { .. }
+            | Event::HeadNotarised { .. }
+            | Event::ForkProven { .. }
             | Event::NodeRegistered { .. }
             | Event::NodeRemoved { .. }
             | Event::ChangeProposed { .. }

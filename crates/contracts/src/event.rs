@@ -8,7 +8,7 @@ use primitives::calendar::{BillingPeriod, LocalDay, SettlementPeriod};
 use primitives::codec::Bounded;
 use primitives::hash::Hash;
 use primitives::identifier::{
-    BillId, KeyAddress, PartyId, StationId, TariffId, TransactionId, UsagePointId,
+    BillId, KeyAddress, LedgerId, PartyId, StationId, TariffId, TransactionId, UsagePointId,
 };
 use primitives::units::{MicroCurrency, MilliHertz, MilliMicro, Timestamp, WattHours};
 
@@ -426,5 +426,34 @@ events! {
         epoch: u64,
         /// Hash of the set, as headers carry it.
         validators_hash: Hash
+    }
+    /// Another ledger was admitted: its heads can be notarised.
+    LedgerAdmitted {
+        /// Its id.
+        ledger_id: LedgerId,
+        /// Who admitted it.
+        regulator: PartyId
+    }
+    /// A final header of another ledger was notarised.
+    HeadNotarised {
+        /// The other ledger.
+        ledger_id: LedgerId,
+        /// The height of the header.
+        height: u64,
+        /// Its hash.
+        header_hash: Hash,
+        /// Who showed it.
+        regulator: PartyId
+    }
+    /// Two final headers of one height of another ledger were shown.
+    ForkProven {
+        /// The other ledger.
+        ledger_id: LedgerId,
+        /// The height of both.
+        height: u64,
+        /// The header that was notarised.
+        first: Hash,
+        /// The other.
+        second: Hash
     }
 }

@@ -22,6 +22,7 @@ pub mod execute;
 pub mod genesis;
 pub mod governance;
 pub mod metering;
+pub mod notary;
 pub mod registry;
 pub mod rejection;
 pub mod state;

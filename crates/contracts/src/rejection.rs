@@ -322,6 +322,17 @@ rejections! {
     /// Tokens and coin amount do not fit the network's rate.
     704 RateDiffers { tokens_micro } => "at the network's rate this coin amount buys {tokens_micro} micro tokens";
 
+    /// No ledger with this id was admitted.
+    800 LedgerUnknown => "no such ledger is admitted here";
+    /// Bounds the work of lists.
+    801 TooManyLedgers { bound } => "a ledger admits at most {bound} others";
+    /// A newer head is notarised already.
+    802 HeadNotNewer { newest } => "a head of height {newest} is notarised already";
+    /// Certificate or changes of validators do not hold from the newest head on.
+    803 HeadNotFinal { height } => "the header of height {height} is not proven final from the newest head here";
+    /// Two final headers of one height were shown.
+    804 LedgerForked { height } => "that ledger has two final headers of height {height}: nothing of it is notarised any more";
+
     /// The ledger keeps the system's time.
     900 ClockIsNotVirtual => "this ledger's clock is not virtual";
     /// A virtual clock only moves forward.

@@ -43,13 +43,16 @@
 //! | `G` | transaction | `Proposal` |
 //! | `P` | – | `Schedule` of the parameters, by height |
 //! | `E` | transaction kind | `Schedule` of its endorsements, by height |
+//! | `L` | ledger | `AdmittedLedger` |
+//! | `H` | ledger, height | `NotarisedHead` |
 //! | `U` | – | `Schedule` of the protocol's versions, by height |
 
 use primitives::calendar::{LocalDay, SettlementPeriod};
 use primitives::hash::Hash;
 use primitives::identifier::{
-    BillId, KeyAddress, PartyId, StationId, TariffId, TransactionId, UsagePointId,
+    BillId, KeyAddress, LedgerId, PartyId, StationId, TariffId, TransactionId, UsagePointId,
 };
+use primitives::units::BlockHeight;
 
 use crate::account::Account;
 
@@ -347,6 +350,30 @@ pub fn backing_limit(aggregator: &PartyId) -> Vec<u8> {
 pub fn payment_reference(reference: &str) -> Vec<u8> {
     let hash = Hash::of_domain("gridtally/payment-reference/v1", &[reference.as_bytes()]);
     key(b'x', &[hash.as_bytes()])
+}
+
+/// A ledger whose heads are notarised here.
+#[must_use]
+pub fn admitted_ledger(id: &LedgerId) -> Vec<u8> {
+    key(b'L', &[id.as_bytes()])
+}
+
+/// All admitted ledgers, for lists.
+#[must_use]
+pub fn admitted_ledgers() -> Vec<u8> {
+    key(b'L', &[])
+}
+
+/// A notarised head of another ledger; they sort by height.
+#[must_use]
+pub fn notarised_head(id: &LedgerId, height: BlockHeight) -> Vec<u8> {
+    key(b'H', &[id.as_bytes(), &height.get().to_be_bytes()])
+}
+
+/// All notarised heads of another ledger.
+#[must_use]
+pub fn notarised_heads(id: &LedgerId) -> Vec<u8> {
+    key(b'H', &[id.as_bytes()])
 }
 
 /// A registered node.

@@ -22,6 +22,7 @@ use crate::metering::{
     CorrectFrequency, CorrectReading, DeleteFrequency, EstimateDay, PublishFrequency,
     PublishStandardProfile, SealDay, SealFrequencyDay, SealGatewayBatch, SubmitReading,
 };
+use crate::notary::{AdmitLedger, NotariseHead};
 use crate::registry::{
     AddKey, AppointRegulator, AuthorizeGateway, CloseParty, GrantRole, InstallMeter, RecoverKey,
     RegisterParty, RegisterStation, RegisterUsagePoint, ReinstateParty, RemoveRegulator, RevokeKey,
@@ -232,6 +233,10 @@ transactions! {
         701 BuyTokens,
         702 RedeemTokens,
         703 SetBackingLimit,
+    }
+    notary {
+        801 AdmitLedger,
+        802 NotariseHead,
     }
     governance {
         901 AdvanceClock,

@@ -9,7 +9,7 @@ use primitives::envelope::{SignedTransaction, Submission};
 use primitives::header::{Executed, Header};
 use primitives::identifier::{BillId, TransactionId, UsagePointId};
 use primitives::merkle::accumulator_path;
-use primitives::proof::{Anchor, EventPath, EventProof, ReceiptProof};
+use primitives::proof::{Anchor, EventPath, EventProof, HeadProof, ReceiptProof};
 use primitives::receipt::{Receipt, receipts_tree};
 
 use crate::block::Block;
@@ -290,6 +290,16 @@ impl View {
         let rules = self.rules();
         let proof = self.read(|state| BillProof::collect(rules, state, bill, event))?;
         Ok(Some(proof?))
+    }
+
+    /// The newest final header with every change of validators since the genesis; `None` before the
+    /// first block.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn head_proof(&self) -> Result<Option<HeadProof>, LedgerError> {
+        let Some(head) = self.anchor()? else { return Ok(None) };
+        Ok(Some(HeadProof { set_changes: self.set_changes(head.header.epoch)?, head }))
     }
 
     /// The newest header that has a certificate of its own; a header without one was made final by a

@@ -40,6 +40,16 @@ pub struct SetChange {
     pub next_validators: ValidatorSet,
 }
 
+/// A final header with the way to those who signed it: what another ledger, or a light client, needs of
+/// this one.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct HeadProof {
+    /// Every change of the validators from the genesis to the header, in order.
+    pub set_changes: Bounded<SetChange, MAX_SET_CHANGES>,
+    /// The final header.
+    pub head: Anchor,
+}
+
 /// The way from an event to the root of the accumulator.
 ///
 /// Every level commits to the number of leaves below it (`receipt::subtree_leaf`), the accumulator's is
@@ -249,6 +259,20 @@ pub fn verify_receipt(
         anchor: &proof.anchor,
     };
     chain.verify(genesis, &proof.block_in_accumulator, || proof.accumulator_root())
+}
+
+/// Checks that `head` is a final header of the ledger, made so by `validators` or by the last set to
+/// which `set_changes` lead from them.
+///
+/// # Errors
+/// [`ProofError`], naming the first thing that is wrong.
+pub fn verify_head(
+    ledger_id: &LedgerId,
+    validators: &ValidatorSet,
+    set_changes: &[SetChange],
+    head: &Anchor,
+) -> Result<(), ProofError> {
+    verify_anchor(ledger_id, &Chain { validators, set_changes, anchor: head })
 }
 
 /// What leads from the first validators to a final header.

@@ -13,6 +13,7 @@ use crate::response::dues::{DisputeEntry, DuesDetail, PartyDues};
 use crate::response::estimate::{EstimateInputs, RegistersBefore};
 use crate::response::governance::{Governance, NodeEntry, ProposalEntry};
 use crate::response::network::NetworkEntry;
+use crate::response::notary::{HeadEntry, LedgerEntry, NotarisedHeadEntry};
 use crate::response::party::{KeyEntry, PartyDetail, PartyEntry, StationEntry};
 use crate::response::search::{MeterFound, PaymentFound, ReadingFound, TransactionFound};
 use crate::response::statement::{AccountStatement, PostingEntry, StatementEntry};
@@ -206,6 +207,20 @@ pub const OPERATIONS: &[Operation] = &[
         "ledger",
         "The node among the others: role, peers, round, and what each validator signed last.",
     ),
+    read::<HeadEntry>(
+        "/v1/head",
+        "ledger",
+        "The newest final header, with its certificate and every change of validators.",
+    )
+    .problem(&[problem::NOT_PROVABLE]),
+    read::<Page<LedgerEntry>>("/v1/ledgers", "notary", "Other ledgers that are admitted here."),
+    read::<LedgerEntry>("/v1/ledgers/{ledger_id}", "notary", "An admitted ledger."),
+    read::<Page<NotarisedHeadEntry>>(
+        "/v1/ledgers/{ledger_id}/heads",
+        "notary",
+        "The notarised heads of an admitted ledger, oldest first.",
+    )
+    .with(PAGED),
     read::<Governance>(
         "/v1/governance",
         "governance",

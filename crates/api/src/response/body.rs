@@ -83,7 +83,9 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         Body::SetBackingLimit(it) => {
             pairs([("aggregator", &it.aggregator), ("limit_micro", &it.limit.get())])
         }
-        Body::RegisterNode(_)
+        Body::AdmitLedger(_)
+        | Body::NotariseHead(_)
+        | Body::RegisterNode(_)
         | Body::RemoveNode(_)
         | Body::RotateNodeKey(_)
         | Body::ProposeChange(_)
@@ -104,6 +106,14 @@ fn of_tokens(aggregator: &PartyId, reference: &str, coin: i64, tokens: i64) -> V
 /// The bodies about how the ledger runs.
 fn of_governance(body: &Body) -> Value {
     match body {
+        Body::AdmitLedger(it) => {
+            pairs([("ledger_id", &it.genesis.ledger_id()), ("name", &it.genesis.name)])
+        }
+        Body::NotariseHead(it) => pairs([
+            ("ledger_id", &it.ledger_id),
+            ("height", &it.head.header.height),
+            ("header_hash", &it.head.header.hash()),
+        ]),
         Body::RegisterNode(it) => {
             pairs([("node_key", &it.key), ("peer_address", &it.peer_address)])
         }

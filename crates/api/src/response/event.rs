@@ -86,6 +86,9 @@ fn open(event: &Event, rules: &Rules) -> Value {
         Event::BackingLimitSet { aggregator, limit } => {
             pairs([("aggregator", aggregator), ("limit_micro", &limit.get())])
         }
+        Event::LedgerAdmitted { .. } | Event::HeadNotarised { .. } | Event::ForkProven { .. } => {
+            of_notary(event)
+        }
         Event::NodeRegistered { .. }
         | Event::NodeRemoved { .. }
         | Event::ChangeProposed { .. }
@@ -106,6 +109,28 @@ fn open(event: &Event, rules: &Rules) -> Value {
         | Event::TariffAssigned { .. }
         | Event::SlotsCharged { .. }
         | Event::SlotChargeWithdrawn { .. } => of_periods(event, rules),
+    }
+}
+
+/// The events about other ledgers.
+fn of_notary(event: &Event) -> Value {
+    match event {
+        Event::LedgerAdmitted { ledger_id, regulator } => {
+            pairs([("ledger_id", ledger_id), ("regulator", regulator)])
+        }
+        Event::HeadNotarised { ledger_id, height, header_hash, regulator } => pairs([
+            ("ledger_id", ledger_id),
+            ("height", height),
+            ("header_hash", header_hash),
+            ("regulator", regulator),
+        ]),
+        Event::ForkProven { ledger_id, height, first, second } => pairs([
+            ("ledger_id", ledger_id),
+            ("height", height),
+            ("first_header_hash", first),
+            ("second_header_hash", second),
+        ]),
+        _ => Value::Null,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod estimate;
 pub mod event;
 pub mod governance;
 pub mod network;
+pub mod notary;
 pub mod party;
 pub mod receipt;
 pub mod search;

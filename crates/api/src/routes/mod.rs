@@ -11,6 +11,7 @@ mod health;
 mod keys;
 mod live;
 mod network;
+mod notary;
 mod openapi;
 mod pages;
 mod parties;
@@ -190,6 +191,10 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/search/readings", readings::search),
         read("/v1/events", events::list),
         read("/v1/live", live::open),
+        read("/v1/head", notary::head),
+        read("/v1/ledgers", notary::ledgers),
+        read("/v1/ledgers/{ledger_id}", notary::ledger),
+        read("/v1/ledgers/{ledger_id}/heads", notary::heads),
         read("/v1/governance", governance::governance),
         read("/v1/nodes", governance::nodes),
         read("/v1/proposals", governance::proposals),

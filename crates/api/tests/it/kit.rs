@@ -14,6 +14,7 @@ use contracts::metering::{
     CorrectReading, PublishFrequency, Registers, SealDay, SealFrequencyDay, SubmitReading,
     frequency_root,
 };
+use contracts::notary::AdmitLedger;
 use contracts::registry::{
     AppointRegulator, Holder, InstallMeter, RegisterParty, RegisterStation, RegisterUsagePoint,
     Role, UsagePointKind,
@@ -34,7 +35,9 @@ use primitives::codec::{Bounded, encode};
 use primitives::envelope::{ENVELOPE_VERSION, Envelope, SignedTransaction, Submission};
 use primitives::hash::Hash;
 use primitives::header::{Certificate, ValidatorSet};
-use primitives::identifier::{BillId, PartyId, StationId, TariffId, TransactionId, UsagePointId};
+use primitives::identifier::{
+    BillId, LedgerId, PartyId, StationId, TariffId, TransactionId, UsagePointId,
+};
 use primitives::key::{PublicKey, SigningKey};
 use primitives::proof::ReceiptProof;
 use primitives::reading::{DayPayload, DaySeed, Quality, Reading, ReadingPayload, reading_leaf};
@@ -194,6 +197,8 @@ pub struct Network {
     pub regulator: Member,
     /// A change that the regulator stays alone with.
     pub proposal: TransactionId,
+    /// Another ledger, admitted by the regulator.
+    pub other_ledger: LedgerId,
     pub provider: Member,
     pub grid: Member,
     pub distributor: Member,
@@ -308,6 +313,7 @@ impl Network {
             metrics,
             regulator: nobody.clone(),
             proposal: TransactionId::default(),
+            other_ledger: LedgerId::new([0; 32]),
             provider: nobody.clone(),
             grid: nobody.clone(),
             distributor: nobody.clone(),
@@ -345,6 +351,7 @@ impl Network {
         let id = self.accept(&[&key("owner 1"), &key("owner 2"), &regulator], body, Vec::new());
         self.regulator = Member { id: PartyId::from_transaction(&id), key: regulator };
         self.proposal = self.propose();
+        self.other_ledger = self.admit_ledger();
         self.provider = self.admit("provider", &[Role::NetworkProvider]);
         self.grid = self.admit("grid operator", &[Role::GridOperator]);
         self.distributor = self.admit("distributor", &[Role::Distributor]);
@@ -521,6 +528,14 @@ impl Network {
         let (amount, reason_hash) = (MicroCurrency::new(micro), Hash::of(b"why"));
         let body = DisputeBill { bill: self.bill, amount, reason_hash };
         self.accept(&[&self.customer.key], body, Vec::new());
+    }
+
+    fn admit_ledger(&self) -> LedgerId {
+        let mut genesis = self.node.ledger.rules().genesis().clone();
+        genesis.name = "north channel".parse().expect("short");
+        let id = genesis.ledger_id();
+        self.accept(&[&self.regulator.key], AdmitLedger { genesis }, Vec::new());
+        id
     }
 
     fn propose(&self) -> TransactionId {

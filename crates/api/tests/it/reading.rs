@@ -16,6 +16,7 @@ fn addresses(network: &Network) -> Vec<String> {
 pub fn addresses_with_patterns(network: &Network) -> Vec<(String, String)> {
     let parts = [
         ("{proposal}", network.proposal.to_string()),
+        ("{ledger_id}", network.other_ledger.to_string()),
         ("{height}", "1".to_owned()),
         ("{transaction}", network.seal.to_string()),
         ("{key_address}", network.customer.key.public().address().to_string()),

@@ -49,12 +49,12 @@ async fn the_client_understands_the_answers() {
         let connection = Connection::new(&address).expect("an address");
         assert_eq!(connection.status().expect("a status").ledger_id, ledger_id);
         let address = regulator.public().address();
-        assert_eq!(connection.highest_sequence(&address), Ok(Sequence::new(9)));
+        assert_eq!(connection.highest_sequence(&address), Ok(Sequence::new(10)));
         let outcomes = connection.submit(std::slice::from_ref(&sent)).expect("an answer");
         assert_eq!((outcomes[0].status, outcomes[0].code), (SubmitStatus::Accepted, 0));
         let again = connection.submit(&[sent]).expect("an answer");
         assert_eq!((again[0].status, again[0].code), (SubmitStatus::Rejected, 100));
-        assert_eq!((again[0].name.as_str(), &again[0].numbers[..]), ("SequenceUsed", &[10][..]));
+        assert_eq!((again[0].name.as_str(), &again[0].numbers[..]), ("SequenceUsed", &[11][..]));
         assert_eq!(connection.highest_seen(), again[0].height.expect("ordered"));
         assert!(connection.bill_proof(&bill).is_ok());
         assert!(connection.get("/v1/blocks/x").is_err());

@@ -186,6 +186,7 @@ fn table(network: &Network) -> Vec<Guarded> {
             ("{transaction}", seal.to_string()), ("{party}", party.to_string()),
             ("{key_address}", key.to_string()), ("{tariff}", tariff.to_string()),
             ("{proposal}", network.proposal.to_string()),
+            ("{ledger_id}", network.other_ledger.to_string()),
             ("{height}", "1".to_owned())]
             .iter().fold(format!("{pattern}{more}"), |path, (part, value)| path.replace(part, value));
         Guarded { pattern, path, seers, values }
@@ -247,6 +248,10 @@ fn table(network: &Network) -> Vec<Guarded> {
         open("/v1/frequency", ""),
         open("/v1/governance", ""),
         open("/v1/nodes", ""),
+        open("/v1/head", ""),
+        open("/v1/ledgers", ""),
+        open("/v1/ledgers/{ledger_id}", ""),
+        open("/v1/ledgers/{ledger_id}/heads", ""),
         open("/v1/proposals", ""),
         open("/v1/proposals/{proposal}", ""),
         open("/v1/tariffs", ""),

@@ -33,9 +33,9 @@ async fn one_transaction_is_answered_by_the_status() {
     assert_eq!(result["height"], seen.height().to_string());
     // The same bytes again: the sequence is used up, and the receipt of the first stays.
     let problem = network.submit(&good).await.problem(409, "SequenceUsed");
-    assert_eq!((&problem["rule"], &problem["numbers"]), (&json!(100), &json!(["10"])));
+    assert_eq!((&problem["rule"], &problem["numbers"]), (&json!(100), &json!(["11"])));
     assert_eq!(problem["type"], "urn:gridtally:problem:sequence-used");
-    let detail = "sequence 10 was used before by this key";
+    let detail = "sequence 11 was used before by this key";
     assert!(problem["detail"].as_str().is_some_and(|it| it.starts_with(detail)), "{problem}");
     let id = good.transaction.id();
     assert_eq!(network.get(&format!("/v1/transactions/{id}")).await.json()["receipt"]["code"], 0);

@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use primitives::calendar::SettlementPeriod;
 use primitives::codec::{decode, encode};
 use primitives::identifier::{
-    BillId, KeyAddress, PartyId, StationId, TariffId, TransactionId, UsagePointId,
+    BillId, KeyAddress, LedgerId, PartyId, StationId, TariffId, TransactionId, UsagePointId,
 };
+use primitives::units::BlockHeight;
 
 use super::kit::golden::{compare, hex};
 use super::kit::{Network, by, flat, full};
@@ -161,6 +162,10 @@ fn golden_keys() {
         ("balances", state_key::balances()),
         ("backing_limit", state_key::backing_limit(&party)),
         ("payment_reference", state_key::payment_reference("invoice 1")),
+        ("admitted_ledger", state_key::admitted_ledger(&LedgerId::new([9; 32]))),
+        ("admitted_ledgers", state_key::admitted_ledgers()),
+        ("notarised_head", state_key::notarised_head(&LedgerId::new([9; 32]), BlockHeight::new(7))),
+        ("notarised_heads", state_key::notarised_heads(&LedgerId::new([9; 32]))),
         ("node", state_key::node(&address)),
         ("nodes", state_key::nodes()),
         ("offices", state_key::offices()),
@@ -214,7 +219,7 @@ fn golden_rejections() {
 #[test]
 fn golden_values_of_the_state() {
     let mut network = stage();
-    for name in ["SetFineRules", "IssueStatement", "DisputeBill"] {
+    for name in ["SetFineRules", "IssueStatement", "DisputeBill", "NotariseHead"] {
         let draft = draft(name, &mut network);
         network.accept(&draft);
     }

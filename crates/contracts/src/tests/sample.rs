@@ -4,15 +4,18 @@
 //! A new line of the table without a sample fails the tests that walk over the table.
 
 use primitives::calendar::{BillingPeriod, SettlementPeriod};
+use primitives::codec::Bounded;
 use primitives::hash::Hash;
+use primitives::header::Certificate;
 use primitives::identifier::{
-    BillId, KeyAddress, PartyId, StationId, TariffId, TransactionId, UsagePointId,
+    BillId, KeyAddress, LedgerId, PartyId, StationId, TariffId, TransactionId, UsagePointId,
 };
+use primitives::proof::Anchor;
 use primitives::units::{
     BasisPoints, BlockHeight, MicroCurrency, MilliMicro, Timestamp, WattHours, Watts,
 };
 
-use super::kit::{Draft, Home, Network, by, curve, flat, hertz, key, reading};
+use super::kit::{Draft, Home, Network, by, curve, flat, hertz, key, other_ledger, reading};
 use crate::Event;
 use crate::account::{Account, RedeemTokens, SetBackingLimit};
 use crate::billing::{
@@ -24,6 +27,7 @@ use crate::governance::{
     AdvanceClock, ApproveChange, Change, Endorsement, ProposeChange, RemoveNode, RotateNodeKey,
 };
 use crate::metering::{CorrectFrequency, DeleteFrequency, PublishStandardProfile};
+use crate::notary::NotariseHead;
 use crate::registry::*;
 use crate::tariff::{AmendTariff, AssignTariff, AssignmentTarget, PublishTariff};
 
@@ -252,6 +256,17 @@ pub fn draft(name: &str, network: &mut Network) -> Draft {
             let proposal = network.accept(&by(&[&regulator], ProposeChange { change })).id;
             by(&[&second_regulator], ApproveChange { proposal })
         }
+        "AdmitLedger" => network.admission(&other_ledger("north channel", &[&key("n1")])),
+        "NotariseHead" => {
+            let (validator, other) = (key("n1"), other_ledger("north channel", &[&key("n1")]));
+            network.accept(&network.admission(&other));
+            let mut header = other.header();
+            header.height = BlockHeight::new(7);
+            header.time = header.time.plus_milliseconds(1).unwrap();
+            let certificate = Certificate::solo(&header, &validator);
+            let (ledger_id, head) = (other.ledger_id(), Anchor { header, certificate });
+            by(&[&regulator], NotariseHead { ledger_id, set_changes: Bounded::new(), head })
+        }
         "AdvanceClock" => by(
             &[&network.clock_keeper],
             AdvanceClock { to: network.time.plus_milliseconds(900_000).unwrap() },
@@ -322,6 +337,7 @@ pub fn event(name: &str) -> Event {
     let (station, tariff) = (StationId::new([5; 16]), TariffId::new([6; 16]));
     let bill = BillId::new([7; 16]);
     let root = Hash::new([8; 32]);
+    let ledger_id = LedgerId::new([6; 32]);
     let period = SettlementPeriod::new(1_943_018);
     let day = "2025-06-01".parse().unwrap();
     let micro = MicroCurrency::new;
@@ -440,6 +456,11 @@ pub fn event(name: &str) -> Event {
         "ChangeApproved" => Event::ChangeApproved { proposal, party },
         "ChangeAccepted" => Event::ChangeAccepted { proposal, acts_from: 901 },
         "ValidatorsScheduled" => Event::ValidatorsScheduled { epoch: 3, validators_hash: root },
+        "LedgerAdmitted" => Event::LedgerAdmitted { ledger_id, regulator: party },
+        "HeadNotarised" => {
+            Event::HeadNotarised { ledger_id, height: 7, header_hash: root, regulator: party }
+        }
+        "ForkProven" => Event::ForkProven { ledger_id, height: 7, first: root, second: Hash::ZERO },
         "ClockAdvanced" => Event::ClockAdvanced { to: Timestamp::new(1_748_716_200_000) },
         other => panic!("{other} has no sample: add one here"),
     }

@@ -60,6 +60,8 @@ const WRONG_INDIVIDUAL: &[(&str, &str)] = &[
     ("BuyTokens", "acted"),
     ("RedeemTokens", "InsufficientFunds"),
     ("SetBackingLimit", "acted"),
+    ("AdmitLedger", "acted"),
+    ("NotariseHead", "acted"),
     ("AdvanceClock", "acted"),
     ("RegisterNode", "acted"),
     ("RemoveNode", "QuorumNotReached"),

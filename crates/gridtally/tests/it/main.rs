@@ -14,6 +14,7 @@ mod meter;
 mod month;
 mod network;
 mod node;
+mod notary;
 mod process;
 mod proofs;
 mod read_model;

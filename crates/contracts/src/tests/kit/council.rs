@@ -1,7 +1,10 @@
 //! The nodes of the small network's organisations, and how its council decides.
 
+use contracts::Genesis;
 use contracts::governance::{Change, ProposeChange, RegisterNode};
+use contracts::notary::AdmitLedger;
 use primitives::codec::Bounded;
+use primitives::header::ValidatorSet;
 use primitives::key::{PublicKey, SigningKey};
 
 use super::{Draft, Member, Network, by, key};
@@ -31,7 +34,21 @@ pub fn seats(remove: &[&SigningKey], add: &[&SigningKey]) -> Change {
     Change::Seats { remove: public(remove), add: public(add) }
 }
 
+/// The genesis of another ledger with these validators.
+pub fn other_ledger(name: &str, validators: &[&SigningKey]) -> Genesis {
+    let mut genesis = Network::new().rules.genesis().clone();
+    genesis.name = name.parse().expect("a short name");
+    let keys = validators.iter().map(|key| key.public()).collect();
+    genesis.validators = ValidatorSet::new(keys).expect("different keys");
+    genesis
+}
+
 impl Network {
+    /// The first regulator admits another ledger.
+    pub fn admission(&self, other: &Genesis) -> Draft {
+        by(&[&self.regulators[0].key], AdmitLedger { genesis: other.clone() })
+    }
+
     /// A registration of a node.
     pub fn node(&self, member: &Member, node: &SigningKey) -> Draft {
         let peer_address = "127.0.0.1:7001".parse().expect("a short address");

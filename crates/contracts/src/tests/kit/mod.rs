@@ -32,7 +32,7 @@ use primitives::hash::Hash;
 use primitives::identifier::TransactionId;
 
 pub use contracts::Rejection;
-pub use council::seats;
+pub use council::{other_ledger, seats};
 pub use members::{Home, Member, genesis, kolkata, madrid};
 pub use network::{Network, curve, flat, hertz, reading};
 pub use primitives::key::SigningKey;

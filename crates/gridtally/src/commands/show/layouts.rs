@@ -299,6 +299,20 @@ pub const GOVERNANCE: Layout = Layout::fields(&[
     "endorsements",
 ]);
 
+/// A final header.
+pub const HEAD: Layout =
+    Layout::fields(&["ledger_id", "height", "header_hash", "time", "epoch", "set_changes"]);
+
+/// Other ledgers.
+pub const LEDGERS: Layout = Layout::list(
+    &["/ledger_id", "/name", "/newest/height", "/newest/time", "/forked_at_height"],
+    2,
+);
+
+/// Their heads.
+pub const HEADS: Layout =
+    Layout::list(&["/height", "/time", "/epoch", "/header_hash", "/state_root"], 3);
+
 /// Nodes.
 pub const NODES: Layout =
     Layout::list(&["/node", "/organisation", "/peer_address", "/holds_seat"], 4);

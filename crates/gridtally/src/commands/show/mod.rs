@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use primitives::calendar::LocalDay;
-use primitives::identifier::{BillId, KeyAddress, PartyId, TariffId, TransactionId, UsagePointId};
+use primitives::identifier::{
+    BillId, KeyAddress, LedgerId, PartyId, TariffId, TransactionId, UsagePointId,
+};
 use primitives::key::PublicKey;
 use serde_json::json;
 
@@ -49,6 +51,21 @@ enum Query {
     /// Epoch, validators, parameters and endorsements, in force and to come.
     #[command(after_help = "Example:\n  gridtally show governance")]
     Governance,
+    /// The newest final header of the node's ledger, with the proof that another ledger takes.
+    #[command(after_help = "Example:\n  gridtally show head --json > head.json")]
+    Head,
+    /// Other ledgers that are admitted here, with their newest heads.
+    #[command(after_help = "Example:\n  gridtally show ledgers")]
+    Ledgers,
+    /// The notarised heads of another ledger.
+    #[command(after_help = "Example:\n  gridtally show heads LEDGER_ID")]
+    Heads {
+        /// The other ledger.
+        #[arg(value_name = "LEDGER")]
+        ledger: LedgerId,
+        #[command(flatten)]
+        page: Page,
+    },
     /// Every registered node, and whether it holds a validator's seat.
     #[command(after_help = "Example:\n  gridtally show nodes")]
     Nodes,
@@ -353,6 +370,9 @@ impl Query {
         match self {
             Self::Status => "/v1/status".to_owned(),
             Self::Governance => "/v1/governance".to_owned(),
+            Self::Head => "/v1/head".to_owned(),
+            Self::Ledgers => "/v1/ledgers".to_owned(),
+            Self::Heads { ledger, page } => page.of(&format!("/v1/ledgers/{ledger}/heads")),
             Self::Nodes => "/v1/nodes".to_owned(),
             Self::Proposals { page } => page.of("/v1/proposals"),
             Self::Proposal { id } => format!("/v1/proposals/{id}"),
@@ -420,6 +440,9 @@ impl Query {
         match self {
             Self::Status => layouts::STATUS,
             Self::Governance => layouts::GOVERNANCE,
+            Self::Head => layouts::HEAD,
+            Self::Ledgers => layouts::LEDGERS,
+            Self::Heads { .. } => layouts::HEADS,
             Self::Nodes => layouts::NODES,
             Self::Proposals { .. } => layouts::PROPOSALS,
             Self::Proposal { .. } => layouts::PROPOSAL,

@@ -9,6 +9,7 @@ mod billing;
 pub mod csv_file;
 mod governance;
 mod metering;
+mod notary;
 mod registry;
 mod signing;
 mod tariff;
@@ -72,6 +73,8 @@ enum Transaction {
     #[command(flatten)]
     Account(account::Account),
     #[command(flatten)]
+    Notary(notary::Notary),
+    #[command(flatten)]
     Governance(governance::Governance),
     /// Send a signed transaction that --out wrote.
     ///
@@ -121,6 +124,7 @@ impl Transaction {
             Self::Tariff(transaction) => transaction.sign(signatory()?),
             Self::Billing(transaction) => transaction.sign(signatory()?),
             Self::Account(transaction) => transaction.sign(signatory()?),
+            Self::Notary(transaction) => transaction.sign(signatory()?),
             Self::Governance(transaction) => transaction.sign(signatory()?),
         }
     }

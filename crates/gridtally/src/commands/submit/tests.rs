@@ -19,6 +19,7 @@ use contracts::metering::{
     CorrectFrequency, DeleteFrequency, GatewayBatch, PublishFrequency, PublishStandardProfile,
     Registers, frequency_root,
 };
+use contracts::notary::{AdmitLedger, NotariseHead};
 use contracts::registry::{
     AddKey, AppointRegulator, AuthorizeGateway, CloseParty, GrantRole, InstallMeter, RecoverKey,
     RegisterParty, RegisterStation, RegisterUsagePoint, ReinstateParty, RemoveRegulator, RevokeKey,
@@ -30,9 +31,11 @@ use contracts::tariff::{
 use contracts::transaction::TABLE;
 use contracts::{Genesis, Rules, Who};
 use primitives::calendar::SettlementPeriod;
-use primitives::header::ValidatorSet;
+use primitives::codec::Bounded;
+use primitives::header::{Certificate, ValidatorSet};
 use primitives::identifier::{BillId, KeyAddress, TransactionId};
 use primitives::key::{PublicKey, SigningKey};
+use primitives::proof::{Anchor, HeadProof};
 use primitives::reading::{DayPayload, Quality, ReadingPayload, reading_leaf, salt};
 use primitives::units::{
     BasisPoints, BlockHeight, MicroCurrency, MicroPerKilowattHour, MilliHertz, Timestamp,
@@ -75,6 +78,20 @@ fn rules() -> Rules {
         parameters: Parameters::default(),
     };
     Rules::new(genesis).unwrap()
+}
+
+fn other_ledger() -> Genesis {
+    Genesis { name: "north channel".parse().unwrap(), ..rules().genesis().clone() }
+}
+
+/// A head of the other ledger, and as a node of it answers.
+fn other_head(other: &Genesis) -> (Anchor, String) {
+    let mut header = other.header();
+    header.height = BlockHeight::new(7);
+    let head = Anchor { certificate: Certificate::solo(&header, &key(2)), header };
+    let proof = HeadProof { set_changes: Bounded::new(), head: head.clone() };
+    let proof = data_encoding::BASE64URL_NOPAD.encode(&primitives::codec::encode(&proof));
+    (head, serde_json::json!({ "proof": proof }).to_string())
 }
 
 /// Puts the constants in the place of their names.
@@ -177,6 +194,10 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
     std::fs::write(dir.join("day.csv"), day).unwrap();
     let profile = format!("import_wh,export_wh\n{}", "250,7\n".repeat(96));
     std::fs::write(dir.join("profile.csv"), profile).unwrap();
+    let other = other_ledger();
+    client::genesis_file::write(&dir.join("other.json"), &other).unwrap();
+    let (head, file) = other_head(&other);
+    std::fs::write(dir.join("head.json"), file).unwrap();
     vec![
         (
             "appoint-regulator --alias home-17 --regulator-key $KEY --encryption-key \
@@ -426,6 +447,11 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
             SetBackingLimit { aggregator: PARTY, limit: MicroCurrency::new(1_000_000_000_000) }
                 .into(),
         ),
+        ("admit-ledger --other $DIR/other.json", AdmitLedger { genesis: other.clone() }.into()),
+        (
+            "notarise-head --head $DIR/head.json --since-epoch 0",
+            NotariseHead { ledger_id: other.ledger_id(), set_changes: Bounded::new(), head }.into(),
+        ),
         (
             "advance-clock --to 2026-07-01T00:00:00+05:30",
             AdvanceClock { to: Timestamp::new(1_782_844_200_000) }.into(),
@@ -553,6 +579,8 @@ fn a_wrong_line_says_what_is_wanted() {
              --first-import-wh 0 --first-export-wh 0 --seal-sequence 1",
             "line 2: import_wh: \"-1\": wanted are whole watt-hours",
         ),
+        ("admit-ledger --other $DIR/short.csv", "is not a genesis"),
+        ("notarise-head --head $DIR/short.csv --since-epoch 0", "is not JSON"),
         ("raw $DIR/short.csv", "holds no submission"),
     ];
     for (line, wanted) in cases {
