@@ -439,6 +439,15 @@ impl Connection {
         })
     }
 
+    /// The party for which a key speaks.
+    ///
+    /// # Errors
+    /// [`ConnectionError::NoParty`]; [`ConnectionError`].
+    pub fn party_of(&self, key: &PublicKey) -> Result<PartyId, ConnectionError> {
+        let answer: KeyJson = parse(&self.get(&format!("/v1/keys/{}", key.address()))?)?;
+        Ok(answer.party.ok_or(ConnectionError::NoParty(*key))?.0)
+    }
+
     /// The highest sequence that a key has used, 0 when none.
     ///
     /// # Errors

@@ -1,4 +1,7 @@
-//! `gridtally load`: signed work against a node in a process of its own, measured.
+//! `gridtally load`: signed work against a node in a process of its own, measured; or traffic on a
+//! network that runs.
+
+mod traffic;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -29,7 +32,9 @@ use crate::output;
 /// threads in the same run; beside the latency a bare fdatasync.
 #[derive(Debug, Args)]
 #[command(after_help = "Figures depend on the build: use a release build \
-    (cargo build --release) and look at the load average printed beside them.")]
+    (cargo build --release) and look at the load average printed beside them.\n\nExample, with \
+    traffic on a network that runs:\n  gridtally load --network net --seconds 60 --acknowledged \
+    log.txt")]
 pub struct Load {
     /// Usage points, each with a meter.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
@@ -66,6 +71,8 @@ pub struct Load {
     /// Where the nodes' directories go; a temporary folder unless told otherwise.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    #[command(flatten)]
+    traffic: traffic::Traffic,
 }
 
 /// How readings are signed.
@@ -81,6 +88,9 @@ enum Batch {
 
 impl Load {
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
+        if let Some(network) = self.traffic.network() {
+            return self.traffic.run(network, global);
+        }
         let temporary = tempfile::Builder::new()
             .prefix("gridtally-load-")
             .tempdir()

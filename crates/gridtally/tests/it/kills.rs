@@ -118,11 +118,6 @@ impl Load {
         *self.acknowledged.last().expect("something was bought")
     }
 
-    /// Sends to this node from now on, and gives up on an answer after a time.
-    pub fn send_to(&mut self, url: &str, patience: Duration) {
-        self.connection = Connection::with_timeout(url, patience).unwrap();
-    }
-
     /// Buys once more.
     pub fn step(&mut self) -> Result<(), ()> {
         self.next += 1;

@@ -7,6 +7,7 @@ mod organisations;
 mod partition;
 mod proxy;
 mod strangers;
+mod traffic;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -94,11 +95,7 @@ impl TestNetwork {
 
     /// A household that buys through a node.
     fn load(&self, name: &str) -> Load {
-        self.load_of("household-1", name)
-    }
-
-    fn load_of(&self, household: &str, name: &str) -> Load {
-        Load::of(&self.url(name), self.key(household), self.key("grid"))
+        Load::of(&self.url(name), self.key("household-1"), self.key("grid"))
     }
 
     /// Waits until these nodes stand at least at a height, and compares the block at the lowest

@@ -4,12 +4,15 @@
 //! payloads are made outside the timed parts. Beside every rate stands the bare limit of the same
 //! machine in the same run: the batch verification of the very same signatures, and a bare fsync.
 //!
+//! On a network that runs, [`purchase`] makes traffic and knows what was acknowledged.
+//!
 //! Where to start reading: [`run`], then [`work`] (what is signed), [`measure`] (what is read of the
 //! operating system).
 
 pub mod measure;
 mod network;
 mod phases;
+mod purchases;
 mod work;
 
 use std::path::PathBuf;
@@ -23,6 +26,7 @@ use primitives::units::OutOfRange;
 use thiserror::Error;
 
 pub use phases::run;
+pub use purchases::{PurchaseReport, Purchases, purchase};
 
 /// What is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,6 +206,9 @@ pub enum LoadError {
         /// The rule in words.
         detail: String,
     },
+    /// What was acknowledged could not be noted.
+    #[error("the log cannot be written: {0}")]
+    Note(#[source] std::io::Error),
     /// The operating system did not tell something.
     #[error("{0} cannot be measured here")]
     Measure(&'static str),

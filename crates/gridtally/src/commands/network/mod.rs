@@ -17,7 +17,8 @@ mod status;
 mod up;
 
 use clap::Subcommand;
-pub use founding::free_ports;
+pub use folder::Folder;
+pub use founding::{free_ports, household};
 
 use crate::cli::Global;
 use crate::exit::{Ended, Exit};

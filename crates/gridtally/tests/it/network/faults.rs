@@ -1,11 +1,13 @@
 //! Nodes that are killed, run on a wrong clock, or cannot write.
 
+use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use client::connection::Connection;
 use nix::sys::signal::Signal;
 
+use super::traffic::Traffic;
 use super::{NAMES, TestNetwork, buy_for, height, is_long};
 use crate::process::{NodeProcess, gridtally};
 
@@ -36,25 +38,22 @@ fn kill_after_kill_of_any_node_loses_nothing() {
         return;
     }
     let network = TestNetwork::up();
-    let mut load = network.load("grid");
+    let traffic = Traffic::start(&network);
     for round in 0..20 {
-        buy_for(&mut load, Duration::from_millis(700));
+        traffic.flows_for(Duration::from_millis(700));
         let victim = NAMES[round % 4];
-        // What is on its way to the victim gets no answer; everything else goes on elsewhere.
         network.kill(victim);
-        let other = NAMES[(round + 1) % 4];
-        let _ = load.step();
-        load.compare(&network.url(other));
-        load.send_to(&network.url(other), PATIENCE);
-        buy_for(&mut load, Duration::from_secs(1));
+        // What was on its way to the victim is sent to another node.
+        traffic.goes_on();
+        // Each turn of the one that is away costs a second.
+        traffic.flows_for(Duration::from_secs(3));
         network.start();
-        println!("kill {round} of {victim}: {} acknowledged", load.acknowledged());
+        println!("kill {round} of {victim}: {} acknowledged", traffic.acknowledged());
     }
+    let traffic = traffic.stop();
     let urls = network.urls(&NAMES);
     network.agree(&urls, height(&urls[0]), PATIENCE);
-    for url in &urls {
-        load.compare(url);
-    }
+    traffic.compare(&urls);
 }
 
 #[test]
@@ -63,15 +62,15 @@ fn two_of_four_are_killed_and_the_ledger_stands_still_until_they_are_back() {
         return;
     }
     let network = TestNetwork::up();
-    let mut load = network.load("grid");
-    buy_for(&mut load, Duration::from_secs(2));
+    let traffic = Traffic::start(&network);
+    traffic.flows_for(Duration::from_secs(2));
     network.kill("dist-a");
     network.kill("dist-b");
     let url = network.url("grid");
     std::thread::sleep(Duration::from_secs(2));
-    let stands = height(&url);
-    load.send_to(&url, Duration::from_secs(5));
-    assert!(load.step().is_err(), "nobody may say that this was accepted");
+    let (stands, acknowledged) = (height(&url), traffic.acknowledged());
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(traffic.acknowledged(), acknowledged, "nobody may say that something was accepted");
     assert_eq!(height(&url), stands, "two of four make no block");
     network.start();
     let back = Instant::now();
@@ -80,12 +79,12 @@ fn two_of_four_are_killed_and_the_ledger_stands_still_until_they_are_back() {
         std::thread::sleep(Duration::from_millis(20));
     }
     println!("went on {:?} after both were back", back.elapsed());
+    traffic.goes_on();
+    traffic.flows_for(Duration::from_secs(1));
+    let traffic = traffic.stop();
     let urls = network.urls(&NAMES);
     network.agree(&urls, stands + 1, PATIENCE);
-    for url in &urls {
-        load.compare(url);
-    }
-    buy_for(&mut load, Duration::from_secs(1));
+    traffic.compare(&urls);
 }
 
 #[test]
@@ -97,8 +96,9 @@ fn a_wrong_clock_on_one_node_moves_nobody_elses() {
         let network = TestNetwork::up();
         network.kill("dist-b");
         let wrong = NodeProcess::start(&network.path("nodes/dist-b"), &["--clock-offset", offset]);
-        let mut load = network.load("grid");
-        buy_for(&mut load, Duration::from_secs(15));
+        let traffic = Traffic::start(&network);
+        traffic.flows_for(Duration::from_secs(15));
+        let traffic = traffic.stop();
         let mut urls = network.urls(&["grid", "dist-a", "regulator"]);
         let node = Connection::new(&urls[0]).unwrap();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -106,8 +106,7 @@ fn a_wrong_clock_on_one_node_moves_nobody_elses() {
         assert!(off < 10_000, "the ledger's time is off by {off} ms");
         urls.push(wrong.url.clone());
         network.agree(&urls, height(&urls[0]), PATIENCE);
-        load.compare(&wrong.url);
-        println!("clock off by {offset} ms: {} acknowledged", load.acknowledged());
+        traffic.compare(&urls);
         wrong.signal(Signal::SIGTERM);
         assert_eq!(wrong.wait(), Some(0));
     }
@@ -126,22 +125,26 @@ fn a_full_disk_ends_one_node_and_the_rest_go_on() {
     let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
     command.args(["-c", script, gridtally().get_program().to_str().unwrap()]);
     command.args(["node", "--json", "--listen", "127.0.0.1:0", "--dir"]).arg(&dir);
-    command.stdin(Stdio::null());
+    // Its log lies on the full disk as well.
+    let log = network.path("logs/full.log");
+    command.stdin(Stdio::null()).stderr(File::create(&log).unwrap());
     let full = NodeProcess::wait_for(command);
-    let mut load = network.load("grid");
-    buy_for(&mut load, Duration::from_secs(2));
+    let traffic = Traffic::start(&network);
+    traffic.flows_for(Duration::from_secs(2));
     let pid = full.id().to_string();
     let limited = Command::new("prlimit").args(["--fsize=4096", "--pid", &pid]).status();
     if !limited.is_ok_and(|status| status.success()) {
         println!("SKIPPED: prlimit is not there, so no disk can be made to look full");
         return;
     }
-    buy_for(&mut load, Duration::from_secs(5));
-    assert_eq!(full.wait(), Some(6), "it ends with the code of a full disk");
+    traffic.flows_for(Duration::from_secs(5));
+    let code = full.wait();
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(code, Some(6), "it ends with the code of a full disk: {said}");
+    traffic.goes_on();
+    let traffic = traffic.stop();
     network.start();
     let urls = network.urls(&NAMES);
     network.agree(&urls, height(&urls[0]), PATIENCE);
-    for url in &urls {
-        load.compare(url);
-    }
+    traffic.compare(&urls);
 }

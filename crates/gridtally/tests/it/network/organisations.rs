@@ -1,8 +1,5 @@
 //! Organisations that come to a network that runs, and leave it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use client::connection::Connection;
@@ -12,6 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use super::traffic::Traffic;
 use super::{NAMES, TestNetwork, height, is_long};
 use crate::kills::Load;
 use crate::process::{expect, gridtally, json, run};
@@ -19,34 +17,6 @@ use crate::process::{expect, gridtally, json, run};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest that nothing may be acknowledged.
 const PAUSE: Duration = Duration::from_secs(2);
-
-/// A household that buys until it is told to stop; the longest wait for an answer beside it.
-struct Traffic {
-    stop: Arc<AtomicBool>,
-    buying: JoinHandle<(Load, Duration)>,
-}
-
-impl Traffic {
-    fn start(mut load: Load) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&stop);
-        let buying = std::thread::spawn(move || {
-            let mut longest = Duration::ZERO;
-            while !asked.load(Ordering::Relaxed) {
-                let sent = Instant::now();
-                load.step().expect("the network goes on");
-                longest = longest.max(sent.elapsed());
-            }
-            (load, longest)
-        });
-        Self { stop, buying }
-    }
-
-    fn stop(self) -> (Load, Duration) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.buying.join().unwrap()
-    }
-}
 
 fn number(document: &Value, field: &str) -> u64 {
     let text = document[field].as_str().unwrap_or_else(|| panic!("{field} of {document}"));
@@ -90,12 +60,13 @@ fn counts(proof: &Value, key: &str) -> bool {
 #[test]
 fn an_organisation_comes_under_load() {
     let network = TestNetwork::up();
-    let traffic = Traffic::start(network.load("grid"));
+    let traffic = Traffic::start(&network);
     let began = Instant::now();
     let added = network.change("add-org", "dist-c");
     let took = began.elapsed();
-    let (mut load, longest) = traffic.stop();
-    println!("added in {took:?}, {} acknowledged, longest {longest:?}", load.acknowledged());
+    let traffic = traffic.stop();
+    let longest = traffic.longest_pause();
+    println!("added in {took:?}, nothing acknowledged for {longest:?} at the longest");
     assert!(took < Duration::from_secs(60), "{took:?}");
     assert!(longest < PAUSE, "nothing was acknowledged for {longest:?}");
     assert_eq!((&added["validators"], &added["tolerated_faults"]), (&5.into(), &1.into()));
@@ -108,6 +79,7 @@ fn an_organisation_comes_under_load() {
     assert_eq!((number(&before, "epoch") + 1, number(&first, "epoch")), (epoch, epoch));
     assert_eq!(first["validators_hash"], before["next_validators_hash"]);
     assert_ne!(first["validators_hash"], before["validators_hash"]);
+    let mut load = network.load("grid");
     let until = Instant::now() + PATIENCE;
     loop {
         load.step().unwrap();
@@ -122,7 +94,7 @@ fn an_organisation_comes_under_load() {
     let all = [&NAMES[..], &["dist-c"]].concat();
     let urls = network.urls(&all);
     network.agree(&urls, height(&urls[0]), PATIENCE);
-    load.compare(&urls[4]);
+    traffic.compare(&urls);
     assert_eq!(network.node("dist-c")["role"], "validator");
     // A network that is started again knows it.
     let again = network.start();
@@ -136,10 +108,10 @@ fn an_organisation_leaves_under_load() {
         return;
     }
     let network = TestNetwork::up();
-    let traffic = Traffic::start(network.load("grid"));
+    let traffic = Traffic::start(&network);
     let removed = network.change("remove-org", "dist-b");
-    let (mut load, longest) = traffic.stop();
-    println!("removed, {} acknowledged, longest {longest:?}", load.acknowledged());
+    let traffic = traffic.stop();
+    let longest = traffic.longest_pause();
     assert!(longest < PAUSE, "nothing was acknowledged for {longest:?}");
     assert_eq!((&removed["validators"], &removed["tolerated_faults"]), (&3.into(), &0.into()));
     assert_eq!(network.status().len(), 3);
@@ -150,11 +122,12 @@ fn an_organisation_leaves_under_load() {
     assert_eq!(first["validators_hash"], before["next_validators_hash"]);
     assert_ne!(first["validators_hash"], before["validators_hash"]);
     let key = removed["key"].as_str().unwrap();
+    let mut load = network.load("grid");
     load.step().unwrap();
     assert!(!counts(&network.proof("dist-a", &load), key));
     let urls = network.urls(&["grid", "dist-a", "regulator"]);
     network.agree(&urls, height(&urls[0]), PATIENCE);
-    load.compare(&urls[1]);
+    traffic.compare(&urls);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::proxy::Links;
-use super::{NAMES, TestNetwork, buy_for, height, is_long};
+use super::traffic::Traffic;
+use super::{NAMES, TestNetwork, height, is_long};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -14,14 +15,14 @@ fn three_go_on_without_the_one_that_is_cut_off() {
     }
     let network = TestNetwork::up();
     let links = Links::between(&network);
-    let mut load = network.load("grid");
-    buy_for(&mut load, Duration::from_secs(2));
+    let traffic = Traffic::start(&network);
+    traffic.flows_for(Duration::from_secs(2));
     links.cut(&["dist-b"]);
     let alone = network.url("dist-b");
     // What was final before may still reach it out of its own archive.
     std::thread::sleep(Duration::from_secs(1));
     let stands = height(&alone);
-    buy_for(&mut load, Duration::from_secs(10));
+    traffic.flows_for(Duration::from_secs(10));
     assert_eq!(height(&alone), stands, "one of four makes no block");
     let there = height(&network.url("grid"));
     assert!(there > stands + 5, "three of four go on: {stands}, {there}");
@@ -30,7 +31,7 @@ fn three_go_on_without_the_one_that_is_cut_off() {
     let urls = network.urls(&NAMES);
     network.agree(&urls, there, PATIENCE);
     println!("it agreed {:?} after healing", healed.elapsed());
-    load.compare(&alone);
+    traffic.stop().compare(&urls);
 }
 
 #[test]
@@ -40,17 +41,15 @@ fn two_halves_stand_still_until_they_are_healed() {
     }
     let network = TestNetwork::up();
     let links = Links::between(&network);
-    let mut load = network.load("grid");
-    let mut other = network.load_of("household-2", "dist-b");
-    buy_for(&mut load, Duration::from_secs(2));
+    let traffic = Traffic::start(&network);
+    traffic.flows_for(Duration::from_secs(2));
     links.cut(&["grid", "dist-a"]);
     std::thread::sleep(Duration::from_secs(1));
     let urls = network.urls(&NAMES);
     let stand: Vec<u64> = urls.iter().map(|url| height(url)).collect();
-    for (load, url) in [(&mut load, &urls[0]), (&mut other, &urls[2])] {
-        load.send_to(url, Duration::from_secs(3));
-        assert!(load.step().is_err(), "no half may say that this was accepted");
-    }
+    let acknowledged = traffic.acknowledged();
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(traffic.acknowledged(), acknowledged, "no half may say that this was accepted");
     let now: Vec<u64> = urls.iter().map(|url| height(url)).collect();
     assert_eq!(now, stand, "no half makes a block");
     links.heal();
@@ -58,10 +57,7 @@ fn two_halves_stand_still_until_they_are_healed() {
     let highest = stand.into_iter().max().unwrap();
     network.agree(&urls, highest + 1, PATIENCE);
     println!("they went on {:?} after healing", healed.elapsed());
-    load.send_to(&urls[0], PATIENCE);
-    for url in &urls {
-        load.compare(url);
-        other.compare(url);
-    }
-    buy_for(&mut load, Duration::from_secs(1));
+    traffic.goes_on();
+    traffic.flows_for(Duration::from_secs(1));
+    traffic.stop().compare(&urls);
 }
