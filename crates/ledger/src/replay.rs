@@ -24,6 +24,9 @@ use crate::view::View;
 /// Transactions whose form is checked together, apart from the last block's; blocks at most. The more,
 /// the more signatures of one key stand in one equation.
 const GROUP: usize = 16_000;
+/// Towards the end groups become smaller, down to this many: while the last one is executed there is
+/// nothing left to check, and the other threads stand idle.
+const LAST_GROUP: usize = 2_000;
 
 /// A block without a certificate of its own is final through a later one, which names it by the chain
 /// of parents; so many may stand in a row.
@@ -67,7 +70,13 @@ pub fn replay(
         // It ends when all is read, or when the executing side has failed and takes no more.
         scope.spawn(move || {
             let mut heights = 1..=reader.height();
-            while let Some(group) = read_group(&reader, &mut heights, rules, verifier).transpose() {
+            let mut left = reader.head().transactions as usize;
+            loop {
+                let length = (left / 2).clamp(LAST_GROUP, GROUP);
+                let group = read_group(&reader, (&mut heights, length), rules, verifier);
+                let Some(group) = group.transpose() else { break };
+                let read = |group: &Vec<FormOfBlock>| group.iter().map(|it| it.1.len()).sum();
+                left = left.saturating_sub(group.as_ref().map_or(0, read));
                 if sender.send(group).is_err() {
                     break;
                 }
@@ -132,13 +141,13 @@ type FormOfBlock = (SealedHeader, Vec<Result<CheckedTransaction, Malformed>>);
 /// key cost less in one batch. `None` behind the last height.
 fn read_group(
     view: &View,
-    heights: &mut RangeInclusive<u64>,
+    (heights, length): (&mut RangeInclusive<u64>, usize),
     rules: &Rules,
     verifier: &dyn Verifier,
 ) -> Result<Option<Vec<FormOfBlock>>, LedgerError> {
     let mut headers = Vec::new();
     let mut submissions = Vec::new();
-    while submissions.len().max(headers.len()) < GROUP
+    while submissions.len().max(headers.len()) < length
         && let Some(height) = heights.next()
     {
         let (block, sealed) = view.block(height)?.ok_or(LedgerError::Damaged { what: "block" })?;

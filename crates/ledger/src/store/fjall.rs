@@ -41,8 +41,11 @@ const UNFINISHED_DIRECTORY: &str = "fjall.unfinished";
 const COMMITS: &str = "commits";
 
 /// Rows of a keyspace held in memory before they are sorted into a table file; up to three such
-/// buffers of a busy keyspace exist at once. Blocks, which make up most of a commit, get more room.
+/// buffers of a busy keyspace exist at once. Blocks, which make up most of a commit, get the most room;
+/// the rows of single readings and of the index by id get enough that they do not lie in tables while
+/// blocks still keep the journal which holds them too.
 const MEMTABLE_BYTES: u64 = 8 << 20;
+const LARGE_MEMTABLE_BYTES: u64 = 16 << 20;
 const BLOCKS_MEMTABLE_BYTES: u64 = 24 << 20;
 /// Journals kept before the engine flushes whatever holds the oldest one back. This much of the disk
 /// is taken whatever the ledger's size, and this much at most is replayed when the store is opened.
@@ -318,6 +321,7 @@ fn create(directory: &Path, options: FjallOptions) -> Result<(), StoreError> {
 fn tree_options(space: Keyspace) -> KeyspaceCreateOptions {
     let memtable_bytes = match space {
         Keyspace::Blocks => BLOCKS_MEMTABLE_BYTES,
+        Keyspace::StateByTime | Keyspace::TransactionIndex => LARGE_MEMTABLE_BYTES,
         _ => MEMTABLE_BYTES,
     };
     // Filters and indexes in pages, of which the cache keeps those in use. As one piece per table,
