@@ -112,17 +112,18 @@ impl Application {
         parent: &Header,
         parent_hash: Hash,
     ) -> Result<CheckedBlock, LedgerError> {
-        let Ordering { ledger, verifier, .. } = &self.ordering;
+        let Ordering { ledger, verifier, mempool, .. } = &self.ordering;
         CheckedBlock::check_after(
             block.block().clone(),
-            parent,
-            parent_hash,
+            (parent, parent_hash),
             ledger.rules(),
             &**verifier,
+            &|id| mempool.known(id),
         )
     }
 
     fn keep(&self, checked: CheckedBlock, hash: Hash) {
+        self.ordering.mempool.remember(checked.transactions());
         let executed = self.ordering.ledger.head().header.height;
         let mut kept = self.kept.lock().expect(UNPOISONED);
         kept.retain(|_, block| block.header().height > executed);

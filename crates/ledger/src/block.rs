@@ -8,7 +8,7 @@ use primitives::hash::Hash;
 use primitives::header::{Certificate, HEADER_VERSION, Header, MAX_CONTEXT_BYTES, ValidatorSet};
 use primitives::identifier::TransactionId;
 
-use crate::check::{CheckedTransaction, Verifier};
+use crate::check::{CheckedTransaction, Known, Verifier};
 use crate::error::LedgerError;
 use crate::layout::Head;
 
@@ -63,24 +63,26 @@ impl CheckedBlock {
         rules: &Rules,
         verifier: &dyn Verifier,
     ) -> Result<Self, LedgerError> {
-        Self::check_after(block, &head.header, head.hash, rules, verifier)
+        Self::check_after(block, (&head.header, head.hash), rules, verifier, &|_| None)
     }
 
-    /// The same against a header that need not be executed or final yet.
+    /// The same against a header that need not be executed or final yet, without checking those
+    /// transactions again that are known.
     ///
     /// # Errors
     /// As [`CheckedBlock::check`].
     pub fn check_after(
         block: Block,
-        parent: &Header,
-        parent_hash: Hash,
+        (parent, parent_hash): (&Header, Hash),
         rules: &Rules,
         verifier: &dyn Verifier,
+        known: Known<'_>,
     ) -> Result<Self, LedgerError> {
         // The cheap check first: whoever sends a block that follows nothing costs no more than it.
         check_link(&block.header, parent, parent_hash, rules)
             .map_err(|reason| LedgerError::Block { height: block.header.height, reason })?;
-        let answers = CheckedTransaction::check_many(block.submissions.into_vec(), rules, verifier);
+        let submissions = block.submissions.into_vec();
+        let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, known);
         Self::of_answers(block.header, answers, (parent, parent_hash), rules)
     }
 

@@ -4,7 +4,7 @@
 //! `check`: the type carries the proof, nobody checks twice and nobody forgets.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use contracts::{Body, Malformed, Rules};
 use primitives::envelope::{ENVELOPE_VERSION, Submission};
@@ -56,13 +56,16 @@ impl Verifier for InLine {
     }
 }
 
+/// Looks up a transaction that was checked before, by its id.
+pub type Known<'a> = &'a dyn Fn(&TransactionId) -> Option<CheckedTransaction>;
+
 /// A transaction whose form is right: decoded, for this ledger, every signature valid, its payload
 /// equal to what it commits to.
 #[derive(Debug, Clone)]
-pub struct CheckedTransaction(Box<Checked>);
+pub struct CheckedTransaction(Arc<Checked>);
 
-/// On the heap: it is handed on many times on its way into a block.
-#[derive(Debug, Clone)]
+/// Shared: it is handed on many times on its way into a block, and waits elsewhere meanwhile.
+#[derive(Debug)]
 struct Checked {
     submission: Submission,
     id: TransactionId,
@@ -116,6 +119,31 @@ impl CheckedTransaction {
         in_order.into_iter().map(|answer| answer.expect("every piece answers all of it")).collect()
     }
 
+    /// As [`CheckedTransaction::check_many`], without checking again what is known.
+    ///
+    /// An id covers neither signatures nor payload. So what is known counts only when it is equal in
+    /// everything; whoever puts other signatures or another payload under a known id has them checked.
+    pub fn check_unknown(
+        submissions: Vec<Submission>,
+        rules: &Rules,
+        verifier: &dyn Verifier,
+        known: Known<'_>,
+    ) -> Vec<Result<Self, Malformed>> {
+        let mut answers = Vec::with_capacity(submissions.len());
+        let mut unknown = Vec::new();
+        for submission in submissions {
+            let found = known(&submission.transaction.id());
+            let found = found.filter(|found| *found.submission() == submission);
+            if found.is_none() {
+                unknown.push(submission);
+            }
+            answers.push(found.map(Ok));
+        }
+        let mut checked = Self::check_many(unknown, rules, verifier).into_iter();
+        let fill = |answer: Option<_>| answer.or_else(|| checked.next());
+        answers.into_iter().map(fill).map(|it| it.expect("one answer for each unknown")).collect()
+    }
+
     fn check_unsigned(submission: Submission, rules: &Rules) -> Result<Self, Malformed> {
         let envelope = &submission.transaction.envelope;
         if envelope.version != ENVELOPE_VERSION {
@@ -138,7 +166,7 @@ impl CheckedTransaction {
         }
         body.check(&submission.payload, rules)?;
         let id = submission.transaction.id();
-        Ok(Self(Box::new(Checked { submission, id, body })))
+        Ok(Self(Arc::new(Checked { submission, id, body })))
     }
 
     fn verify_signatures(&self) -> Result<(), Malformed> {

@@ -31,7 +31,7 @@ pub mod view;
 pub use access::{Outcome, Reader, SubmitError, Submitter};
 pub use block::{Block, CheckedBlock};
 pub use chain::Ledger;
-pub use check::{CheckedTransaction, InLine, Verifier};
+pub use check::{CheckedTransaction, InLine, Known, Verifier};
 pub use epochs::Validators;
 pub use error::LedgerError;
 pub use layout::Head;

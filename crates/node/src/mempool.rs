@@ -7,8 +7,10 @@
 //! An orderer that is alone takes what waits ([`Mempool::take`]). One of several proposes copies of it
 //! ([`Mempool::select`]) and removes what became final, whoever proposed it ([`Mempool::remove`]);
 //! what other nodes pass on waits here too, within a bound for each of them ([`Mempool::offer`]).
+//! A node meets a transaction twice, passed on and in a block, in either order; whichever comes second
+//! finds what was checked ([`Mempool::known`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -24,6 +26,9 @@ use crate::signal::Signal;
 pub const MAX_WAITING: usize = 5 * MAX_TRANSACTIONS;
 /// Bytes that may wait.
 pub const MAX_WAITING_BYTES: usize = 8 * MAX_BLOCK_BYTES;
+/// Transactions of proposed blocks that are remembered, and their bytes at most.
+const MAX_REMEMBERED: usize = MAX_TRANSACTIONS;
+const MAX_REMEMBERED_BYTES: usize = MAX_BLOCK_BYTES;
 /// Of each other node's transactions, one part in so many of the two bounds above may wait.
 pub const PEER_SHARE: usize = 4;
 
@@ -115,10 +120,19 @@ impl Queue {
     }
 }
 
+/// Transactions of proposed blocks, the newest ones.
+#[derive(Default)]
+struct Remembered {
+    order: VecDeque<TransactionId>,
+    checked: BTreeMap<TransactionId, CheckedTransaction>,
+    bytes: usize,
+}
+
 /// The mempool.
 #[derive(Default)]
 pub struct Mempool {
     queue: Mutex<Queue>,
+    remembered: Mutex<Remembered>,
     changed: Condvar,
     /// Counts changes, for those who wait without blocking a thread.
     changes: Signal<u64>,
@@ -245,6 +259,34 @@ impl Mempool {
     /// A transaction that waits.
     pub fn get(&self, id: &TransactionId) -> Option<CheckedTransaction> {
         self.queue().waiting.get(id).map(|waiting| waiting.pending.checked.clone())
+    }
+
+    /// A transaction that this node has checked: one that waits, or stands in a proposed block.
+    pub fn known(&self, id: &TransactionId) -> Option<CheckedTransaction> {
+        self.get(id).or_else(|| self.remembered().checked.get(id).cloned())
+    }
+
+    /// Remembers the transactions of a proposed block, and forgets the oldest ones for them.
+    pub fn remember(&self, transactions: &[CheckedTransaction]) {
+        let mut remembered = self.remembered();
+        for checked in transactions {
+            if remembered.checked.contains_key(&checked.id()) {
+                continue;
+            }
+            remembered.checked.insert(checked.id(), checked.clone());
+            remembered.order.push_back(checked.id());
+            remembered.bytes += checked.size();
+            while remembered.order.len() > MAX_REMEMBERED || remembered.bytes > MAX_REMEMBERED_BYTES
+            {
+                let Some(oldest) = remembered.order.pop_front() else { break };
+                let forgotten = remembered.checked.remove(&oldest);
+                remembered.bytes -= forgotten.map_or(0, |forgotten| forgotten.size());
+            }
+        }
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().expect("nothing panics while it holds what is remembered")
     }
 
     /// Takes transactions out that became final, with those who wait for them.

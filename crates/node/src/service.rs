@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use contracts::execute::{Sender, resolve};
-use contracts::{Position, Rejection};
+use contracts::{Malformed, Position, Rejection};
 use ledger::access::Answer;
 use ledger::{
     CheckedBlock, CheckedTransaction, Ledger, LedgerError, Outcome, Reader, SubmitError, Submitter,
@@ -220,7 +220,9 @@ impl Service {
     fn admit(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, LedgerError> {
         let mut places = Vec::with_capacity(submissions.len());
         let mut admitted = Vec::new();
-        for judged in self.judge_all(submissions)? {
+        let rules = self.ledger.rules();
+        let answers = CheckedTransaction::check_many(submissions, rules, &*self.verifier);
+        for judged in self.judge_all(answers)? {
             places.push(match judged {
                 Ok(checked) => {
                     admitted.push(checked);
@@ -245,18 +247,19 @@ impl Service {
         origin: PublicKey,
         submissions: Vec<Submission>,
     ) -> Result<(), LedgerError> {
-        let admitted = self.judge_all(submissions)?.into_iter().flatten().collect();
+        let (rules, verifier) = (self.ledger.rules(), &*self.verifier);
+        let known = |id: &TransactionId| self.mempool.known(id);
+        let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, &known);
+        let admitted = self.judge_all(answers)?.into_iter().flatten().collect();
         self.mempool.offer(origin, admitted);
         Ok(())
     }
 
-    /// Admits each submission or answers it.
+    /// Admits what has the right form, or answers it.
     fn judge_all(
         &self,
-        submissions: Vec<Submission>,
+        answers: Vec<Result<CheckedTransaction, Malformed>>,
     ) -> Result<Vec<Result<CheckedTransaction, Submitted>>, LedgerError> {
-        let rules = Arc::clone(self.ledger.rules());
-        let answers = CheckedTransaction::check_many(submissions, &rules, &*self.verifier);
         let view = self.ledger.view();
         let time = self.ledger.next_time(self.clock.now())?;
         let mut seen = Seen::default();

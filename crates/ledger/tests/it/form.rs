@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use contracts::Malformed;
 use ledger::store::MemoryStore;
-use ledger::{Block, CheckedBlock, CheckedTransaction, InLine, LedgerError};
+use ledger::{Block, CheckedBlock, CheckedTransaction, InLine, Known, LedgerError};
 use primitives::codec::Bounded;
 use primitives::envelope::{SignedTransaction, Submission};
 use primitives::hash::Hash;
+use primitives::identifier::TransactionId;
 use primitives::key::Signature;
 use primitives::units::{BlockHeight, Timestamp};
 
@@ -161,5 +162,58 @@ fn a_block_of_others_is_checked_in_every_part() {
         let refused = check(bad);
         let Err(LedgerError::Block { reason, .. }) = refused else { panic!("{what}: {refused:?}") };
         println!("{what}: {reason}");
+    }
+}
+
+#[test]
+fn what_is_known_is_taken_only_when_every_byte_of_it_is_the_same() {
+    let ledger = open(MemoryStore::new());
+    let rules = Arc::clone(ledger.rules());
+    append(&ledger, vec![]).unwrap();
+    let (block, _) = next_block(&ledger, vec![appoint(&rules, 1, 1), appoint(&rules, 2, 2)]);
+    let (good, head) = (block.to_block(), ledger.head());
+    let known = |id: &TransactionId| {
+        block.transactions().iter().find(|checked| checked.id() == *id).cloned()
+    };
+    let check = |block: Block, known: Known<'_>| {
+        let parent = (&head.header, head.hash);
+        CheckedBlock::check_after(block, parent, &rules, &InLine::default(), known)
+    };
+    let changed = |index: usize, change: &dyn Fn(&mut Submission)| {
+        let mut submissions = good.submissions.to_vec();
+        change(&mut submissions[index]);
+        Block { submissions: submissions.try_into().unwrap(), ..good.clone() }
+    };
+    assert!(check(good.clone(), &known).is_ok());
+    // A liar's block: transactions that this node knows by their ids, under other signatures or with
+    // another payload. Neither is part of the id, so the root in the header is right.
+    let signature = Signature::new([3; 64]);
+    for index in [0, 1] {
+        let forged = changed(index, &|one| {
+            let mut signatures = one.transaction.signatures.to_vec();
+            *signatures.last_mut().unwrap() = signature;
+            one.transaction.signatures = signatures.try_into().unwrap();
+        });
+        let padded = changed(index, &|one| one.payload = vec![7].try_into().unwrap());
+        let stripped = changed(index, &|one| one.transaction.signatures = Default::default());
+        for (what, block) in [("signature", forged), ("payload", padded), ("none", stripped)] {
+            assert_eq!(
+                block.submissions[index].transaction.id(),
+                good.submissions[index].transaction.id()
+            );
+            let refused = check(block, &known);
+            let Err(LedgerError::Block { reason, .. }) = refused else { panic!("{refused:?}") };
+            assert!(reason.starts_with(&format!("transaction {index}:")), "{what}: {reason}");
+        }
+    }
+    // The other way round: the answers stand in the order of the block, whatever of it is known.
+    for one in [0, 1] {
+        let only =
+            |id: &TransactionId| known(id).filter(|it| it.id() == block.transactions()[one].id());
+        let checked = check(good.clone(), &only).unwrap();
+        let ids = |block: &CheckedBlock| -> Vec<_> {
+            block.transactions().iter().map(CheckedTransaction::id).collect()
+        };
+        assert_eq!(ids(&checked), ids(&block));
     }
 }

@@ -11,7 +11,8 @@ use contracts::governance::AdvanceClock;
 use contracts::registry::{AppointRegulator, SuspendParty};
 use contracts::{Body, Rules};
 use ledger::store::{Fault, MemoryStore, Store};
-use ledger::{InLine, LedgerError, Outcome, SubmitError, Verifier};
+use ledger::{CheckedTransaction, InLine, LedgerError, Outcome, SubmitError, Verifier};
+use node::mempool::Mempool;
 use node::{Node, NodeConfig, NodeError, WallClock};
 use primitives::calendar::GridZone;
 use primitives::codec::{Bounded, Text};
@@ -351,4 +352,28 @@ async fn checking_that_panics_is_answered_and_the_next_are_served() {
         assert_eq!(answer.unwrap().code, 0);
     }
     node.stop().unwrap();
+}
+
+#[test]
+fn what_was_checked_is_known_while_it_waits_or_was_proposed_a_block_ago() {
+    let rules = Rules::new(genesis(Clock::Virtual)).unwrap();
+    let most = ledger::block::MAX_TRANSACTIONS as u64;
+    let submissions = (1..=most + 2).map(rejected).collect();
+    let checked = CheckedTransaction::check_many(submissions, &rules, &InLine::default());
+    let checked: Vec<CheckedTransaction> = checked.into_iter().map(Result::unwrap).collect();
+    let mempool = Mempool::default();
+    let is_known = |place: usize| mempool.known(&checked[place].id()).is_some();
+    assert!(!is_known(0));
+    let _waits = mempool.push(checked[..1].to_vec());
+    assert!(is_known(0) && !is_known(1));
+    mempool.remove(std::iter::once(checked[0].id()));
+    assert!(!is_known(0), "it waits no more and no block held it");
+    mempool.remember(&checked[..2]);
+    mempool.remember(&checked[..2]);
+    assert!(is_known(0) && is_known(1));
+    // Bounded: as many as one block holds, the oldest ones are forgotten.
+    mempool.remember(&checked[2..]);
+    let known = (0..checked.len()).filter(|place| is_known(*place)).count();
+    assert!(!is_known(0) && !is_known(1) && is_known(2) && is_known(checked.len() - 1));
+    assert_eq!(known as u64, most);
 }
