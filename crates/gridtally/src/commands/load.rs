@@ -4,11 +4,13 @@
 mod traffic;
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
+use client::connection::Connection;
 use contracts::Genesis;
 use primitives::calendar::LocalDay;
 use primitives::key::SigningKey;
@@ -17,6 +19,7 @@ use simulator::demo_keys::DemoRole;
 use simulator::load::{Latency, LoadPlan, LoadReport, Rate, Target, run};
 use simulator::plan::DayPlan;
 
+use super::connect::ended;
 use super::keys::write_key;
 use super::network::free_ports;
 use crate::cli::Global;
@@ -68,6 +71,10 @@ pub struct Load {
     /// is counted.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=32))]
     nodes: u32,
+    /// The last of the nodes is started only when everything is in the ledger, and how fast it catches
+    /// up is measured. Until then each of its turns costs the others a second.
+    #[arg(long, requires = "nodes")]
+    catch_up: bool,
     /// Where the nodes' directories go; a temporary folder unless told otherwise.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -98,7 +105,14 @@ impl Load {
         let dir = self.dir.clone().unwrap_or_else(|| temporary.path().to_owned());
         let day = LocalDay::from_civil(2016, 6, 1).map_err(anyhow::Error::from)?;
         let day_plan = DayPlan::new(day, 1, 1);
-        let nodes = start(&dir, &day_plan, self.nodes)?;
+        if self.catch_up && self.nodes < 4 {
+            return Err(anyhow!("--catch-up needs --nodes 4: fewer do not go on without one"))
+                .end_with(Exit::Usage);
+        }
+        let founders = Founders::new(dir, &day_plan, self.nodes)?;
+        let started = self.nodes - u32::from(self.catch_up);
+        let nodes = (0..started).map(|place| founders.start(place));
+        let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
         let plan = LoadPlan {
             homes: self.homes,
             slots: if self.batch == Batch::Day { 0 } else { self.slots },
@@ -112,6 +126,7 @@ impl Load {
         };
         let target = Target {
             url: nodes[0].url.clone(),
+            validators: self.nodes,
             processes: nodes.iter().map(|node| node.child.id()).collect(),
             store: nodes[0].dir.join("ledger"),
         };
@@ -119,19 +134,62 @@ impl Load {
         let report = run(&plan, &day_plan, &target, &mut |step| {
             spinner.set_prefix(step.to_owned());
         });
-        spinner.finish_and_clear();
         let report = report.map_err(anyhow::Error::from)?;
-        if global.json {
-            let mut document = document(&plan, &report)?;
-            document["nodes"] = json!(self.nodes);
-            output::json(&document)?;
-        } else {
-            for line in lines(&plan, &report) {
-                output::line(&line)?;
-            }
-        }
+        spinner.set_prefix("catching up");
+        let caught_up =
+            self.catch_up.then(|| catch_up(&founders, started, &nodes[0].url)).transpose()?;
+        spinner.finish_and_clear();
+        self.tell(&plan, &report, caught_up, global)?;
         Ok(Exit::Success)
     }
+
+    fn tell(
+        &self,
+        plan: &LoadPlan,
+        report: &LoadReport,
+        caught_up: Option<Duration>,
+        global: &Global,
+    ) -> Result<(), Ended> {
+        let milliseconds = caught_up.map_or(0, |time| time.as_millis().max(1) as u64);
+        let behind = report.readings.count + report.seals.count;
+        let per_second = behind * 1_000 / milliseconds.max(1);
+        if global.json {
+            let mut document = document(plan, report)?;
+            document["nodes"] = json!(self.nodes);
+            if caught_up.is_some() {
+                let seconds = thousandths(milliseconds)?;
+                document["catch_up"] =
+                    json!({ "readings": behind, "seconds": seconds, "per_second": per_second });
+            }
+            return output::json(&document);
+        }
+        for line in lines(plan, report) {
+            output::line(&line)?;
+        }
+        if caught_up.is_some() {
+            let seconds = output::decimal(i128::from(milliseconds), 3, 1);
+            output::line(&format!(
+                "{:<22}{behind:>10} of {per_second:>9}/s, {seconds} s from its start on",
+                "catching up"
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// Starts the node that was away; the time from then until it stands where the others do.
+fn catch_up(founders: &Founders<'_>, place: u32, others: &str) -> Result<Duration, Ended> {
+    let height = |url: &str| -> Result<u64, Ended> {
+        let connection = Connection::new(url).map_err(ended)?;
+        Ok(connection.status().map_err(ended)?.height.get())
+    };
+    let wanted = height(others)?;
+    let began = Instant::now();
+    let late = founders.start(place)?;
+    while height(&late.url)? < wanted {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(began.elapsed())
 }
 
 /// A node in a process of its own; it ends with the command.
@@ -142,25 +200,39 @@ struct NodeChild {
 }
 
 /// Fresh nodes below a directory, validators of one ledger.
-fn start(dir: &Path, plan: &DayPlan, nodes: u32) -> Result<Vec<NodeChild>, Ended> {
-    let genesis = simulator::plan::genesis_among(plan, nodes).end_with(Exit::Usage)?;
-    let ports = free_ports(nodes as usize, genesis.validators[0])?;
-    let peer = |place: usize| format!("127.0.0.1:{}", ports[place]);
-    let mut children = Vec::new();
-    for place in 0..nodes as usize {
+struct Founders<'a> {
+    dir: PathBuf,
+    plan: &'a DayPlan,
+    genesis: Genesis,
+    ports: Vec<u16>,
+}
+
+impl<'a> Founders<'a> {
+    fn new(dir: PathBuf, plan: &'a DayPlan, nodes: u32) -> Result<Self, Ended> {
+        let genesis = simulator::plan::genesis_among(plan, nodes).end_with(Exit::Usage)?;
+        let ports = free_ports(nodes as usize, genesis.validators[0])?;
+        Ok(Self { dir, plan, genesis, ports })
+    }
+
+    fn start(&self, place: u32) -> Result<NodeChild, Ended> {
+        let is_alone = self.ports.len() == 1;
         let mut arguments = Vec::new();
-        for (other, key) in genesis.validators.iter().enumerate().filter(|_| nodes > 1) {
+        let others = self.genesis.validators.iter().zip(&self.ports).zip(0..);
+        for ((key, port), other) in others.filter(|_| !is_alone) {
+            let address = format!("127.0.0.1:{port}");
             if other == place {
-                arguments.extend(["--peer-listen".to_owned(), peer(place)]);
+                arguments.extend(["--peer-listen".to_owned(), address]);
             } else {
-                arguments.extend(["--peer".to_owned(), format!("{key}@{}", peer(other))]);
+                arguments.extend(["--peer".to_owned(), format!("{key}@{address}")]);
             }
         }
-        let dir = if nodes == 1 { dir.to_owned() } else { dir.join(format!("node-{}", place + 1)) };
-        let key = plan.keys().key(DemoRole::Validator, place as u32);
-        children.push(NodeChild::start(dir, &genesis, &key, &arguments)?);
+        let dir = match is_alone {
+            true => self.dir.clone(),
+            false => self.dir.join(format!("node-{}", place + 1)),
+        };
+        let key = self.plan.keys().key(DemoRole::Validator, place);
+        NodeChild::start(dir, &self.genesis, &key, &arguments)
     }
-    Ok(children)
 }
 
 impl NodeChild {

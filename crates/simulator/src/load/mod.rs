@@ -56,7 +56,9 @@ pub struct LoadPlan {
 pub struct Target {
     /// The address of the API of the node that is loaded.
     pub url: String,
-    /// The processes of all nodes, to read CPU and memory of.
+    /// Validators of the genesis.
+    pub validators: u32,
+    /// The processes of all nodes that run, to read CPU and memory of.
     pub processes: Vec<u32>,
     /// The directory of the loaded node's store, to count the bytes of.
     pub store: PathBuf,

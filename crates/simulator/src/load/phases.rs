@@ -38,8 +38,7 @@ pub fn run(
     check(plan)?;
     let load_before = load_average();
     tell("registering");
-    let validators = u32::try_from(target.processes.len()).unwrap_or(u32::MAX);
-    let mut network = found(&target.url, (day_plan, validators), plan.homes)?;
+    let mut network = found(&target.url, (day_plan, target.validators), plan.homes)?;
     let mut day = day_plan.day;
 
     let mut readings = Rate::default();

@@ -28,7 +28,8 @@ pub struct Traffic {
     #[arg(
         long, value_name = "DIR",
         conflicts_with_all = ["homes", "slots", "clients", "per_request", "single", "batch",
-            "requests_per_second", "payments", "lone", "nodes", "dir"]
+            "requests_per_second", "payments", "lone", "nodes", "dir",
+            "catch_up"]
     )]
     network: Option<PathBuf>,
     /// How long, in seconds.
