@@ -197,6 +197,8 @@ impl Viewer {
             | Body::RotateNodeKey(_)
             | Body::ProposeChange(_)
             | Body::ApproveChange(_)
+            | Body::RequestCheckpoint(_)
+            | Body::AttestCheckpoint(_)
             | Body::AdvanceClock(_) => true,
             Body::GrantRole(body) => self.is(body.party),
             Body::RevokeRole(body) => self.is(body.party),
@@ -288,6 +290,9 @@ impl Viewer {
             | Event::ChangeApproved { .. }
             | Event::ChangeAccepted { .. }
             | Event::ValidatorsScheduled { .. }
+            | Event::CheckpointRequested { .. }
+            | Event::CheckpointAttested { .. }
+            | Event::CheckpointAgreed { .. }
             | Event::ClockAdvanced { .. } => true,
             // Its numbers may tell a balance, and it names nobody: `sees_transaction` decides.
             Event::Rejected { .. } => false,

@@ -213,7 +213,7 @@ where
 
     async fn apply(&mut self, block: &OrderedBlock) -> Result<(), NodeError> {
         let certificate = self.certificate(block).await?;
-        let (application, block, swept) =
+        let (application, applied, swept) =
             (self.application.clone(), block.clone(), self.applied.swept);
         // Execution and fsync take long: off the threads that serve the network.
         let applying = self
@@ -221,11 +221,17 @@ where
             .runtime()
             .child("apply")
             .shared(true)
-            .spawn(move |_| async move { apply(&application, &block, &certificate, swept) });
+            .spawn(move |_| async move { apply(&application, &applied, &certificate, swept) });
         let Applied { swept, has_new_peers } =
             applying.await.map_err(|_| ended("execution ended"))??;
         self.applied.swept = swept;
         self.applied.has_new_peers |= has_new_peers;
+        let ordering = self.application.ordering();
+        if let Some(work) = ordering.checkpoints.work(ordering, block.header().time) {
+            let runtime = self.epochs.runtime().child("checkpoint").shared(true);
+            // It reports to the ledger and to the log.
+            drop(runtime.spawn(move |_| async move { work() }));
+        }
         Ok(())
     }
 

@@ -44,6 +44,8 @@ use crate::membership::{Schemes, engine_signer};
 /// marshal, as everybody else talks to it.
 pub type Mailbox = MarshalMailbox<Scheme, Standard<OrderedBlock>>;
 
+type Start = marshal::Start<Scheme, Digest, Digested<OrderedBlock>>;
+
 /// Channels of the network: votes, certificates, resolver, backfill, broadcast, gossip.
 pub const CHANNELS: u64 = 6;
 /// Messages that a peer may send on one channel within a second. A low quota throttles consensus
@@ -188,7 +190,7 @@ where
     let blocks = archive(archive_names(&config.prefix, "block"), cache.clone(), ());
     let blocks = immutable::Archive::init(runtime.child("blocks"), blocks);
     let blocks = blocks.await.map_err(unreadable)?;
-    let start = marshal::Start::Genesis(genesis.clone().digested());
+    let start = begin(&ordering, &config.key, &genesis);
     let marshal_config =
         marshal_config(schemes.clone(), epocher.clone(), start, &config.prefix, cache.clone());
     let (marshal, mailbox, floor) = Marshal::<_, Standard<OrderedBlock>, _, _, _, _, _>::init(
@@ -219,6 +221,12 @@ where
     Delivery { application, mailbox, schemes, epocher, epochs, ahead: None, applied }
         .run(genesis, processed, updates, early_votes, early_certificates)
         .await
+}
+
+/// Where marshal begins, and with which key this node attests checkpoints.
+fn begin(ordering: &Ordering, key: &SigningKey, genesis: &OrderedBlock) -> Start {
+    ordering.checkpoints.attest_with(key.clone());
+    marshal::Start::Genesis(genesis.clone().digested())
 }
 
 fn epocher(rules: &Rules) -> FixedEpocher {
@@ -295,7 +303,7 @@ fn spread_config<P: Provider<PublicKey = EngineKey>>(
 fn marshal_config(
     schemes: Schemes,
     epocher: FixedEpocher,
-    start: marshal::Start<Scheme, Digest, Digested<OrderedBlock>>,
+    start: Start,
     prefix: &str,
     cache: CacheRef,
 ) -> marshal::Config<Schemes, FixedEpocher, Sequential, OrderedBlock, Digested<OrderedBlock>> {

@@ -10,7 +10,7 @@ use primitives::hash::Hash;
 use primitives::identifier::{
     BillId, KeyAddress, LedgerId, PartyId, StationId, TariffId, TransactionId, UsagePointId,
 };
-use primitives::units::{MicroCurrency, MilliHertz, MilliMicro, Timestamp, WattHours};
+use primitives::units::{BlockHeight, MicroCurrency, MilliHertz, MilliMicro, Timestamp, WattHours};
 
 use crate::account::Account;
 use crate::registry::Role;
@@ -455,5 +455,26 @@ events! {
         first: Hash,
         /// The other.
         second: Hash
+    }
+    /// The validators are asked for the root of the whole state.
+    CheckpointRequested {
+        /// Whose state: the one after the block with this height.
+        height: BlockHeight
+    }
+    /// A validator attested the root that it computed.
+    CheckpointAttested {
+        /// The height of the request.
+        height: BlockHeight,
+        /// The root.
+        root: Hash,
+        /// The address of the validator's key.
+        validator: KeyAddress
+    }
+    /// More than two thirds of the validators in office attested the same root.
+    CheckpointAgreed {
+        /// The height of the request.
+        height: BlockHeight,
+        /// The root.
+        root: Hash
     }
 }

@@ -39,6 +39,8 @@ pub enum Sender {
     ClockKeeper,
     /// A meter.
     Meter(UsagePointId),
+    /// A node: registered, or a validator of the genesis whose seat nobody has claimed.
+    Node(KeyAddress),
     /// A party.
     Party(PartyId),
 }
@@ -69,7 +71,7 @@ impl Context<'_> {
     /// The party that sends.
     ///
     /// # Errors
-    /// [`Rejection::SenderNotPermitted`] when a meter, the owner or the clock keeper sends.
+    /// [`Rejection::SenderNotPermitted`] when a meter, a node, the owner or the clock keeper sends.
     pub const fn party(&self) -> Result<PartyId, Rejection> {
         match self.sender {
             Sender::Party(party) => Ok(party),
@@ -301,8 +303,8 @@ fn permit_and_execute(
         cosigners: &envelope.cosigners,
         payload: ordered.payload,
     };
-    // A meter signs alone: nothing of it is ever endorsed.
-    if !matches!(sender, Sender::Meter(_)) {
+    // A meter and a node sign alone: nothing of them is ever endorsed.
+    if !matches!(sender, Sender::Meter(_) | Sender::Node(_)) {
         context.require_endorsements(state, entry.kind)?;
     }
     ordered.body.execute(&context, state)
@@ -313,6 +315,7 @@ fn is_permitted(state: &dyn State, sender: Sender, senders: &[Who]) -> Result<bo
         Sender::Owner => senders.contains(&Who::Owner),
         Sender::ClockKeeper => senders.contains(&Who::ClockKeeper),
         Sender::Meter(_) => senders.contains(&Who::Meter),
+        Sender::Node(_) => senders.contains(&Who::Node),
         Sender::Party(party) => {
             let party = state.party(party)?;
             senders.iter().any(|who| match who {
@@ -327,8 +330,7 @@ fn is_permitted(state: &dyn State, sender: Sender, senders: &[Who]) -> Result<bo
 /// Whom a key speaks for at `time`.
 ///
 /// # Errors
-/// [`Rejection::KeyUnknown`], [`Rejection::KeyRevoked`], [`Rejection::KeyNotYetActive`];
-/// [`Rejection::SenderNotPermitted`] for the key of a node.
+/// [`Rejection::KeyUnknown`], [`Rejection::KeyRevoked`], [`Rejection::KeyNotYetActive`].
 pub fn resolve(
     state: &dyn State,
     rules: &Rules,
@@ -342,7 +344,11 @@ pub fn resolve(
     if genesis.clock_keeper.as_ref() == Some(key) {
         return Ok(Sender::ClockKeeper);
     }
-    let record = state.key_record(&key.address()).ok_or(Rejection::KeyUnknown)?;
+    let address = key.address();
+    let Some(record) = state.key_record(&address) else {
+        let is_validator = genesis.validators.contains(key);
+        return if is_validator { Ok(Sender::Node(address)) } else { Err(Rejection::KeyUnknown) };
+    };
     if record.revoked {
         return Err(Rejection::KeyRevoked);
     }
@@ -352,8 +358,7 @@ pub fn resolve(
     Ok(match record.holder {
         Holder::Party(party) => Sender::Party(party),
         Holder::Meter(usage_point) => Sender::Meter(usage_point),
-        // A node's key votes and greets its peers; it sends nothing.
-        Holder::Node(_) => return Err(Rejection::SenderNotPermitted),
+        Holder::Node(_) => Sender::Node(address),
     })
 }
 

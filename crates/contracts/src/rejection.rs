@@ -371,4 +371,10 @@ rejections! {
     917 EndorsementMissing { role, signed, wanted } => "{signed} of {wanted} parties with role {role} endorsed this kind of transaction";
     /// There are as many regulators as may be in office.
     918 TooManyRegulators { bound } => "at most {bound} regulators are in office, coming or going";
+    /// A checkpoint is asked for while validators still attest the one before.
+    919 CheckpointOpen { until_ms }, transient = true => "a checkpoint waits for its attestations, until {until_ms} ms at most";
+    /// No checkpoint of this height waits for attestations.
+    920 CheckpointUnknown => "no checkpoint of this height waits for attestations";
+    /// Another root was attested by this validator, or agreed on, at this height.
+    921 AttestationDiffers => "another root was attested at this height";
 }

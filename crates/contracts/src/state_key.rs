@@ -46,6 +46,8 @@
 //! | `L` | ledger | `AdmittedLedger` |
 //! | `H` | ledger, height | `NotarisedHead` |
 //! | `U` | – | `Schedule` of the protocol's versions, by height |
+//! | `C` | – | `OpenCheckpoint` |
+//! | `A` | – | `AgreedCheckpoint` |
 
 use primitives::calendar::{LocalDay, SettlementPeriod};
 use primitives::hash::Hash;
@@ -428,6 +430,18 @@ pub fn endorsements(kind: u16) -> Vec<u8> {
 #[must_use]
 pub fn protocol() -> Vec<u8> {
     key(b'U', &[])
+}
+
+/// The checkpoint that waits for attestations.
+#[must_use]
+pub fn open_checkpoint() -> Vec<u8> {
+    key(b'C', &[])
+}
+
+/// The newest checkpoint that was agreed on.
+#[must_use]
+pub fn agreed_checkpoint() -> Vec<u8> {
+    key(b'A', &[])
 }
 
 /// The virtual clock.

@@ -16,7 +16,8 @@ use crate::billing::{
 use crate::execute::Context;
 use crate::genesis::Rules;
 use crate::governance::{
-    AdvanceClock, ApproveChange, ProposeChange, RegisterNode, RemoveNode, RotateNodeKey,
+    AdvanceClock, ApproveChange, AttestCheckpoint, ProposeChange, RegisterNode, RemoveNode,
+    RequestCheckpoint, RotateNodeKey,
 };
 use crate::metering::{
     CorrectFrequency, CorrectReading, DeleteFrequency, EstimateDay, PublishFrequency,
@@ -41,6 +42,8 @@ pub enum Who {
     ClockKeeper,
     /// A meter, for its own usage point.
     Meter,
+    /// A node, with the key that it votes with or greets its peers by.
+    Node,
     /// An active party that holds this role.
     Role(Role),
     /// Any active party.
@@ -245,6 +248,8 @@ transactions! {
         904 RotateNodeKey,
         905 ProposeChange,
         906 ApproveChange,
+        907 RequestCheckpoint,
+        908 AttestCheckpoint,
     }
 }
 

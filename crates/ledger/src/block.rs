@@ -112,6 +112,19 @@ impl CheckedBlock {
         Ok(Self { header, transactions })
     }
 
+    /// A block whose form and link were checked while a snapshot was read.
+    pub(crate) fn of_checked(
+        header: Header,
+        transactions: Vec<CheckedTransaction>,
+    ) -> Result<Self, LedgerError> {
+        let ids: Vec<_> = transactions.iter().map(CheckedTransaction::id).collect();
+        if distinct(&ids) {
+            return Ok(Self { header, transactions });
+        }
+        let reason = "a transaction stands twice in it".to_owned();
+        Err(LedgerError::Block { height: header.height, reason })
+    }
+
     /// The same with the engine's context in the header, which is opaque to every check.
     #[must_use]
     pub fn with_context(mut self, context: Bounded<u8, MAX_CONTEXT_BYTES>) -> Self {
@@ -144,7 +157,7 @@ impl CheckedBlock {
 }
 
 /// A header must follow its parent.
-fn check_link(
+pub(crate) fn check_link(
     header: &Header,
     parent: &Header,
     parent_hash: Hash,

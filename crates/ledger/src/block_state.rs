@@ -178,7 +178,8 @@ impl State for BlockState<'_> {
         if let Some(checked) = self.in_block(position) {
             return Some(checked.submission().transaction.clone());
         }
-        self.record(position).map(|record| record.transaction)
+        let kept = self.record(position)?.transaction;
+        self.found(kept.whole(position.height))
     }
 
     fn emit(&mut self, _event: Event) {

@@ -112,6 +112,16 @@ impl Ledger {
         &self.store
     }
 
+    /// The anchor of the snapshot with which the ledger began here; `None` when it began with the
+    /// genesis.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn restored_at(&self) -> Result<Option<BlockHeight>, LedgerError> {
+        let row = self.store.get(Keyspace::Meta, layout::RESTORED)?;
+        row.map(|row| layout::row(&row, "anchor of the snapshot")).transpose()
+    }
+
     /// Where the ledger stands.
     #[must_use]
     pub fn head(&self) -> Arc<Head> {
@@ -299,11 +309,16 @@ fn found(store: &dyn Store, genesis: &Genesis) -> Result<(), LedgerError> {
         last_non_empty: 0,
         transactions: 0,
     };
+    Ok(store.commit(founding(genesis, &head), Durability::Synced)?)
+}
+
+/// The rows with which a store holds a ledger that stands at `head`.
+pub(crate) fn founding(genesis: &Genesis, head: &Head) -> WriteBatch {
     let mut batch = WriteBatch::new();
     batch.put(Keyspace::Meta, layout::FORMAT, layout::FORMAT_VERSION.to_le_bytes());
     batch.put(Keyspace::Meta, layout::GENESIS, codec::encode(genesis));
-    batch.put(Keyspace::Meta, layout::HEAD, codec::encode(&head));
-    Ok(store.commit(batch, Durability::Synced)?)
+    batch.put(Keyspace::Meta, layout::HEAD, codec::encode(head));
+    batch
 }
 
 fn read_tip(store: &dyn Store) -> Result<Tip, LedgerError> {
@@ -364,6 +379,7 @@ fn write_block(
         let position = Position { height, index };
         put_apart(batch, position, &checked.submission().payload, receipt);
     }
+    index_bills(batch, receipts);
 }
 
 /// What follows from executing a block: the writes, the roots, and the head after it.
@@ -406,7 +422,7 @@ fn write_results(
     head
 }
 
-/// What of a transaction stands outside its chunk: what is large, and the bills that it issued.
+/// What of a transaction stands outside its chunk because it is large.
 fn put_apart(batch: &mut WriteBatch, position: Position, payload: &[u8], receipt: &Receipt) {
     if chunk::payload_is_apart(payload) {
         batch.put(Keyspace::Payloads, layout::at(position), payload);
@@ -414,7 +430,11 @@ fn put_apart(batch: &mut WriteBatch, position: Position, payload: &[u8], receipt
     if chunk::events_are_apart(&receipt.events) {
         batch.put(Keyspace::Receipts, layout::at(position), codec::encode(&receipt.events));
     }
-    for event in receipt.events.iter() {
+}
+
+/// The bills that were issued, by usage point.
+pub(crate) fn index_bills(batch: &mut WriteBatch, receipts: &[Receipt]) {
+    for event in receipts.iter().flat_map(|receipt| receipt.events.iter()) {
         if let Ok(Event::BillIssued(issued)) = codec::decode(event) {
             let number = issued.number;
             let key = layout::bill_of(&issued.usage_point, number);

@@ -11,6 +11,7 @@
 //! | chunk | LZ4 block with its length before it: number of records u32, length of each u32, records |
 //! |---|---|
 //! | record | marks u8, code u16, events, ledger id, version u8, cosigners, valid until, kind, sequence, signer, body, payload, signatures |
+//! | pruned record | marks u8, code u16, events, id |
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::Body;
@@ -18,9 +19,10 @@ use primitives::calendar::SettlementPeriod;
 use primitives::codec::{self, Bounded, CodecError};
 use primitives::envelope::{Envelope, MAX_BODY_BYTES, MAX_PAYLOAD_BYTES, SignedTransaction};
 use primitives::hash::Hash;
-use primitives::identifier::UsagePointId;
+use primitives::identifier::{TransactionId, UsagePointId};
 use primitives::reading::ReadingPayload;
 use primitives::receipt::{EventBytes, MAX_EVENTS, Receipt};
+use primitives::units::BlockHeight;
 
 use crate::check::CheckedTransaction;
 use crate::error::LedgerError;
@@ -38,6 +40,8 @@ const LEAF_LEFT_OUT: u8 = 1;
 const PAYLOAD_APART: u8 = 2;
 /// The events stand in a row of their own.
 const EVENTS_APART: u8 = 4;
+/// Of the transaction only the id is left.
+const PRUNED: u8 = 8;
 
 /// Encoded events of a transaction.
 pub type Events = Bounded<EventBytes, MAX_EVENTS>;
@@ -46,11 +50,42 @@ pub type Events = Bounded<EventBytes, MAX_EVENTS>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The transaction.
-    pub transaction: SignedTransaction,
+    pub transaction: StoredTransaction,
     /// Its payload; `None` when it stands apart.
     pub payload: Option<Bounded<u8, MAX_PAYLOAD_BYTES>>,
     /// What became of it.
     pub outcome: StoredOutcome,
+}
+
+/// What is kept of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredTransaction {
+    /// All of it.
+    Whole(SignedTransaction),
+    /// Its id: it was pruned.
+    Pruned(TransactionId),
+}
+
+impl StoredTransaction {
+    /// The transaction's id.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        match self {
+            Self::Whole(transaction) => transaction.id(),
+            Self::Pruned(id) => *id,
+        }
+    }
+
+    /// The transaction itself.
+    ///
+    /// # Errors
+    /// [`LedgerError::Pruned`].
+    pub fn whole(self, height: u64) -> Result<SignedTransaction, LedgerError> {
+        match self {
+            Self::Whole(transaction) => Ok(transaction),
+            Self::Pruned(_) => Err(LedgerError::Pruned { height: BlockHeight::new(height) }),
+        }
+    }
 }
 
 /// What became of a transaction; its id is known from its envelope.
@@ -115,6 +150,10 @@ fn write_record(out: &mut Vec<u8>, checked: &CheckedTransaction, receipt: &Recei
 fn read_record(mut bytes: &[u8]) -> Result<Record, CodecError> {
     let input = &mut bytes;
     let (marks, outcome) = read_outcome(input)?;
+    if marks & PRUNED != 0 {
+        let transaction = StoredTransaction::Pruned(codec::decode(input)?);
+        return Ok(Record { transaction, payload: Some(Bounded::new()), outcome });
+    }
     let (ledger_id, version, cosigners) = read(input)?;
     let (valid_until, kind, sequence, signer) = read(input)?;
     let mut body = read::<Bounded<u8, MAX_BODY_BYTES>>(input)?.into_vec();
@@ -129,7 +168,7 @@ fn read_record(mut bytes: &[u8]) -> Result<Record, CodecError> {
     let body = body.try_into()?;
     let envelope =
         Envelope { version, ledger_id, signer, cosigners, sequence, valid_until, kind, body };
-    let transaction = SignedTransaction { envelope, signatures };
+    let transaction = StoredTransaction::Whole(SignedTransaction { envelope, signatures });
     let payload = (marks & PAYLOAD_APART == 0).then_some(payload);
     Ok(Record { transaction, payload, outcome })
 }

@@ -61,6 +61,15 @@ pub enum LedgerError {
         /// The version.
         version: u8,
     },
+    /// A transaction was removed that no rule and no proof needs any more.
+    #[error(
+        "transactions of block {height} were pruned here: headers, receipts and proofs are kept; ask a \
+         node that keeps all transactions"
+    )]
+    Pruned {
+        /// The block.
+        height: BlockHeight,
+    },
     /// The validators changed more often than one proof can tell.
     #[error(
         "the validators changed too often for one proof from the genesis: anchor it at a final header"

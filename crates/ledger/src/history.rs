@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use contracts::Position;
+use primitives::codec::Bounded;
+use primitives::envelope::Submission;
 use primitives::receipt::Receipt;
 
-use crate::chunk::{CHUNK_LENGTH, Chunk, Events, Record, StoredOutcome};
+use crate::chunk::{CHUNK_LENGTH, Chunk, Events, Record, StoredOutcome, StoredTransaction};
 use crate::error::LedgerError;
 use crate::layout;
 use crate::store::{Keyspace, Snapshot};
@@ -105,6 +107,26 @@ impl History<'_> {
                 Ok(row.unwrap_or_default())
             }
         }
+    }
+
+    /// A block with this many transactions: those that were not pruned, and what became of each.
+    pub fn block(
+        &self,
+        height: u64,
+        transactions: u32,
+    ) -> Result<(Vec<Submission>, Vec<Receipt>), LedgerError> {
+        let mut submissions = Vec::with_capacity(transactions as usize);
+        let mut receipts = Vec::with_capacity(transactions as usize);
+        for (index, record) in (0..).zip(self.each(height, transactions, Chunk::record)?) {
+            let position = Position { height, index };
+            if let StoredTransaction::Whole(transaction) = &record.transaction {
+                let payload = Bounded::try_from(self.payload(position, &record)?)
+                    .map_err(|_| LedgerError::Damaged { what: "payload" })?;
+                submissions.push(Submission { transaction: transaction.clone(), payload });
+            }
+            receipts.push(self.receipt(position, record)?);
+        }
+        Ok((submissions, receipts))
     }
 
     /// The events of what became of the transaction at this position.

@@ -23,6 +23,7 @@ mod history;
 pub mod layout;
 pub mod replay;
 mod replay_store;
+pub mod snapshot;
 mod state_cache;
 pub mod store;
 mod transaction_index;

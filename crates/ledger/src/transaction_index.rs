@@ -33,8 +33,8 @@ impl RefusedOutside {
         Ok(self.0.load(Ordering::Acquire) && snapshot.get(Keyspace::Index, &row)?.is_some())
     }
 
-    /// Writes down where the transactions of a block stand; `before` were ordered before it. Only one that was refused for its sequence
-    /// can have been ordered before.
+    /// Writes down where the transactions of a block stand; `before` were ordered before it. Only one
+    /// that was refused for its sequence can have been ordered before.
     pub fn put(
         &self,
         batch: &mut WriteBatch,
@@ -43,25 +43,39 @@ impl RefusedOutside {
         snapshot: &dyn Snapshot,
         before: u64,
     ) -> Result<(), LedgerError> {
-        let height = block.header().height.get();
-        let piece = layout::piece(before);
-        for (index, (checked, receipt)) in (0_u32..).zip(block.transactions().iter().zip(receipts))
-        {
-            let id = &receipt.transaction;
+        for (checked, receipt) in block.transactions().iter().zip(receipts) {
             if receipt.code == SEQUENCE_OUTSIDE_WINDOW {
                 let key = checked.submission().transaction.envelope.signer.address();
                 batch.put(Keyspace::Index, layout::refused_outside(&key), []);
                 self.0.store(true, Ordering::Release);
             }
-            let for_its_sequence = matches!(receipt.code, SEQUENCE_USED | SEQUENCE_OUTSIDE_WINDOW);
-            if !for_its_sequence || place_of(snapshot, piece, id)?.is_none() {
-                let position = Position { height, index };
-                let key = layout::by_id(piece, id);
-                batch.put(Keyspace::TransactionIndex, key, layout::position(position));
-            }
         }
-        Ok(())
+        put_places(batch, block.header().height.get(), receipts, snapshot, before)
     }
+}
+
+/// Writes down where the transactions of a block stand, by their receipts.
+pub fn put_places(
+    batch: &mut WriteBatch,
+    height: u64,
+    receipts: &[Receipt],
+    snapshot: &dyn Snapshot,
+    before: u64,
+) -> Result<(), LedgerError> {
+    let piece = layout::piece(before);
+    for (index, receipt) in (0_u32..).zip(receipts) {
+        let id = &receipt.transaction;
+        let for_its_sequence = matches!(receipt.code, SEQUENCE_USED | SEQUENCE_OUTSIDE_WINDOW);
+        if !for_its_sequence || place_of(snapshot, piece, id)?.is_none() {
+            let position = Position { height, index };
+            batch.put(
+                Keyspace::TransactionIndex,
+                layout::by_id(piece, id),
+                layout::position(position),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Where a transaction stands, or another whose id begins alike; `newest` is the newest piece. It comes

@@ -102,19 +102,20 @@ impl View {
         let found = place_of(&*self.snapshot, layout::piece(self.head.transactions), id)?;
         let Some(position) = found else { return Ok(None) };
         // The index holds the beginning of the id: the transaction itself decides.
-        let stored = self.transaction(position)?;
-        Ok(stored.filter(|transaction| transaction.id() == *id).map(|_| position))
+        let stored = self.history().record(position)?;
+        Ok(stored.filter(|record| record.transaction.id() == *id).map(|_| position))
     }
 
     /// The transaction at a position.
     ///
     /// # Errors
-    /// [`LedgerError`] when the store fails.
+    /// [`LedgerError::Pruned`] when it was pruned, [`LedgerError`] when the store fails.
     pub fn transaction(
         &self,
         position: Position,
     ) -> Result<Option<SignedTransaction>, LedgerError> {
-        Ok(self.history().record(position)?.map(|record| record.transaction))
+        let record = self.history().record(position)?;
+        record.map(|record| record.transaction.whole(position.height)).transpose()
     }
 
     /// The payload of the transaction at a position; `None` when it has none or was erased.
@@ -139,7 +140,7 @@ impl View {
     /// The block at a height with its transactions and the payloads that are left.
     ///
     /// # Errors
-    /// [`LedgerError`] when the store fails.
+    /// [`LedgerError::Pruned`] when transactions of it were pruned, [`LedgerError`] when the store fails.
     pub fn block(&self, height: u64) -> Result<Option<(Block, SealedHeader)>, LedgerError> {
         let Some(sealed) = self.sealed_header(height)? else { return Ok(None) };
         let mut submissions = Vec::with_capacity(sealed.transactions as usize);
@@ -148,7 +149,8 @@ impl View {
             let payload = self.history().payload(Position { height, index }, &record)?;
             let payload =
                 Bounded::try_from(payload).map_err(|_| LedgerError::Damaged { what: "payload" })?;
-            submissions.push(Submission { transaction: record.transaction, payload });
+            let transaction = record.transaction.whole(height)?;
+            submissions.push(Submission { transaction, payload });
         }
         let submissions = Bounded::try_from(submissions)
             .map_err(|_| LedgerError::Damaged { what: "number of transactions" })?;

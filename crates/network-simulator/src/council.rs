@@ -7,7 +7,9 @@ use std::time::Duration;
 use client::transaction_builder::Signer;
 use commonware_runtime::Clock;
 use contracts::Body;
-use contracts::governance::{Change, ProposeChange, RegisterNode, RotateNodeKey};
+use contracts::governance::{
+    Change, ProposeChange, RegisterNode, RequestCheckpoint, RotateNodeKey,
+};
 use contracts::registry::AppointRegulator;
 use ledger::Outcome;
 use primitives::codec::{Bounded, Text};
@@ -40,6 +42,8 @@ pub enum Act {
     Alone(usize, Change),
     /// One registers a new node, and gives it the seat of its old one.
     Rotate { organisation: usize, from: usize, to: usize },
+    /// One asks for a checkpoint.
+    Checkpoint(usize),
     /// One wants a seat that another's node holds for its own.
     Steal { organisation: usize, from: usize },
 }
@@ -106,6 +110,9 @@ impl Council {
             Act::All(change) => self.decide(runtime, change).await,
             Act::Alone(organisation, change) => {
                 self.send(runtime, organisation, ProposeChange { change }, &[]).await
+            }
+            Act::Checkpoint(organisation) => {
+                self.send(runtime, organisation, RequestCheckpoint {}, &[]).await
             }
             Act::Rotate { organisation, from, to } => {
                 let to = node_key(to);

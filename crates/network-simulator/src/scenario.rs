@@ -6,7 +6,7 @@ use commonware_runtime::{Clock, Spawner, Supervisor};
 use contracts::Position;
 use contracts::genesis::Parameters;
 use contracts::governance::Change;
-use ledger::{LedgerError, Outcome, View};
+use ledger::{Ledger, LedgerError, Outcome, View};
 use primitives::codec::Bounded;
 use primitives::header::{Certificate, Header, ValidatorSet};
 use primitives::proof::{EventProof, TrustedGenesis, verify_event};
@@ -51,6 +51,8 @@ pub enum Step {
     },
     /// These nodes crash around the last block of the running epoch, at a time that the seed chooses.
     CrashAtBoundary(Vec<usize>),
+    /// An organisation asks for a checkpoint, and all that run see it agreed on.
+    Checkpoint,
     /// Everybody agrees to another price of a token, from a height in three epochs.
     Price(i64),
     /// Everybody agrees to a version of the protocol that nobody has, from a height in three epochs.
@@ -144,9 +146,26 @@ impl Play {
             }
             Step::Alone { organisation, remove } => self.alone(*organisation, remove).await,
             Step::CrashAtBoundary(nodes) => self.crash_at_boundary(nodes).await,
+            Step::Checkpoint => self.checkpoint().await,
             Step::Price(price) => self.price(*price).await,
             Step::Protocol(version) => self.protocol(*version).await,
         }
+    }
+
+    async fn checkpoint(&mut self) {
+        let Some(outcome) = self.carry_out(Act::Checkpoint(0)).await else { return };
+        if outcome.code != 0 {
+            return self.violated(format!("a checkpoint was refused with {}", outcome.code));
+        }
+        let height = outcome.position.height;
+        let agreed = |ledger: &Ledger| {
+            let found = ledger.view().read(|state| state.agreed_checkpoint());
+            found.is_ok_and(|found| found.is_some_and(|it| it.height.get() >= height))
+        };
+        self.until("nobody agrees on the checkpoint", |play| {
+            play.world.ledgers().all(|(_, ledger)| agreed(ledger))
+        })
+        .await;
     }
 
     /// Who begins with a seat votes as soon as it has caught up.

@@ -9,6 +9,7 @@
 //!
 //! Where to start reading: [`Node::start`], [`solo`], [`mempool`].
 
+pub mod checkpoints;
 pub mod clock;
 pub mod error;
 pub mod mempool;

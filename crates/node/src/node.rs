@@ -9,6 +9,7 @@ use ledger::{Ledger, LedgerError, Reader, Submitter, Verifier};
 use primitives::key::SigningKey;
 use tokio::sync::watch;
 
+use crate::checkpoints::Checkpoints;
 use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::Mempool;
@@ -41,7 +42,9 @@ pub fn assemble(
 ) -> (Ordering, Doors) {
     let mempool = Arc::new(Mempool::default());
     let quota = Arc::new(Mutex::new(RejectionQuota::default()));
-    let sink = Arc::new(Sink::new(Arc::clone(&ledger), Arc::clone(&quota)));
+    let checkpoints = Arc::new(Checkpoints::default());
+    let sink = Sink::new(Arc::clone(&ledger), Arc::clone(&quota), Arc::clone(&checkpoints));
+    let sink = Arc::new(sink);
     let doors = Doors(Arc::new(Service {
         ledger: Arc::clone(&ledger),
         mempool: Arc::clone(&mempool),
@@ -51,7 +54,9 @@ pub fn assemble(
         heights: sink.heights(),
         gathering: Gathering::default(),
     }));
-    (Ordering { mempool, ledger, clock, verifier, sink, doors: doors.clone() }, doors)
+    let ordering =
+        Ordering { mempool, ledger, clock, verifier, checkpoints, sink, doors: doors.clone() };
+    (ordering, doors)
 }
 
 /// How a node is.
@@ -70,6 +75,7 @@ pub struct Node {
     ledger: Arc<Ledger>,
     mempool: Arc<Mempool>,
     doors: Doors,
+    checkpoints: Arc<Checkpoints>,
     orderer: &'static str,
     thread: Option<JoinHandle<Result<(), NodeError>>>,
     ended: watch::Receiver<bool>,
@@ -107,6 +113,7 @@ impl Node {
     ) -> Result<Self, NodeError> {
         let (ordering, doors) = assemble(Arc::clone(&ledger), clock, verifier);
         let mempool = Arc::clone(&ordering.mempool);
+        let checkpoints = Arc::clone(&ordering.checkpoints);
         let name = orderer.name();
         let (ended_sender, ended) = watch::channel(false);
         let thread = std::thread::Builder::new()
@@ -128,7 +135,7 @@ impl Node {
             orderer = name,
             "node started"
         );
-        Ok(Self { ledger, mempool, doors, orderer: name, thread: Some(thread), ended })
+        Ok(Self { ledger, mempool, doors, checkpoints, orderer: name, thread: Some(thread), ended })
     }
 
     /// The door to read.
@@ -147,6 +154,12 @@ impl Node {
     #[must_use]
     pub const fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+
+    /// What the node has to do with checkpoints.
+    #[must_use]
+    pub const fn checkpoints(&self) -> &Arc<Checkpoints> {
+        &self.checkpoints
     }
 
     /// How the node is.
@@ -194,6 +207,7 @@ struct Ended {
 
 impl Drop for Ended {
     fn drop(&mut self) {
+        self.ordering.checkpoints.stop();
         self.ordering.mempool.abandon();
         self.ordering.sink.end();
         self.ended.send_replace(true);

@@ -14,6 +14,7 @@ use primitives::header::Certificate;
 use primitives::identifier::TransactionId;
 use primitives::key::PublicKey;
 
+use crate::checkpoints::Checkpoints;
 use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::{Mempool, Submitted, Waiters};
@@ -44,6 +45,8 @@ pub struct Ordering {
     pub clock: Arc<dyn WallClock>,
     /// Checking work.
     pub verifier: Arc<dyn Verifier>,
+    /// What this node has to do with checkpoints.
+    pub checkpoints: Arc<Checkpoints>,
     pub(crate) sink: Arc<Sink>,
     pub(crate) doors: Doors,
 }

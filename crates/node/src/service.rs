@@ -18,6 +18,7 @@ use primitives::key::PublicKey;
 use primitives::units::Timestamp;
 use tokio::sync::oneshot;
 
+use crate::checkpoints::Checkpoints;
 use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::{Mempool, Submitted, Waiters};
@@ -41,12 +42,17 @@ pub struct Sink {
     ledger: Arc<Ledger>,
     heights: Arc<Signal<Heights>>,
     quota: Arc<Mutex<RejectionQuota>>,
+    checkpoints: Arc<Checkpoints>,
 }
 
 impl Sink {
-    pub fn new(ledger: Arc<Ledger>, quota: Arc<Mutex<RejectionQuota>>) -> Self {
+    pub fn new(
+        ledger: Arc<Ledger>,
+        quota: Arc<Mutex<RejectionQuota>>,
+        checkpoints: Arc<Checkpoints>,
+    ) -> Self {
         let heights = Arc::new(Signal::new(heights_of(&ledger)));
-        Self { ledger, heights, quota }
+        Self { ledger, heights, quota, checkpoints }
     }
 
     /// Nobody waits any more for what will not be reached.
@@ -71,6 +77,7 @@ impl Sink {
             return Ok(Answers::default());
         }
         let receipts = self.ledger.append(block, certificate)?;
+        self.checkpoints.note(&self.ledger, block, &receipts)?;
         self.note_rejections(block, &receipts);
         self.heights.modify(|heights| {
             heights.head = height;

@@ -9,6 +9,7 @@
 //! system clock after a short pause, so that a lone client's next transaction needs no second fsync
 //! before it.
 
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use contracts::genesis::Clock;
@@ -30,13 +31,15 @@ const IDLE: Duration = Duration::from_secs(3_600);
 pub struct Solo {
     key: SigningKey,
     warned_of_clock: bool,
+    /// The thread that works on a checkpoint.
+    beside: Option<JoinHandle<()>>,
 }
 
 impl Solo {
     /// An orderer that signs with `key`.
     #[must_use]
     pub const fn new(key: SigningKey) -> Self {
-        Self { key, warned_of_clock: false }
+        Self { key, warned_of_clock: false, beside: None }
     }
 
     /// Makes the waiting transactions final in one block.
@@ -101,6 +104,22 @@ impl Solo {
         }
     }
 
+    /// Works on a checkpoint, if one was asked for: beside the ordering, or, so that the same submissions
+    /// give the same blocks, in line on a virtual clock.
+    fn attend_checkpoints(&mut self, ordering: &Ordering, is_virtual: bool) {
+        let time = ordering.ledger.head().header.time;
+        let Some(work) = ordering.checkpoints.work(ordering, time) else { return };
+        if is_virtual {
+            return work();
+        }
+        let thread = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(work);
+        match thread {
+            // An earlier one has ended: one is computed at a time.
+            Ok(thread) => self.beside = Some(thread),
+            Err(error) => tracing::error!(%error, "no thread can be had for the checkpoint"),
+        }
+    }
+
     fn next_time(&mut self, ordering: &Ordering) -> Result<Timestamp, NodeError> {
         let now = ordering.clock.now();
         let time = ordering.ledger.next_time(now)?;
@@ -132,6 +151,7 @@ fn needs_closing(ordering: &Ordering) -> bool {
 impl Orderer for Solo {
     fn run(&mut self, ordering: &Ordering) -> Result<(), NodeError> {
         let is_virtual = ordering.ledger.rules().genesis().clock == Clock::Virtual;
+        ordering.checkpoints.attest_with(self.key.clone());
         loop {
             let pause = if needs_closing(ordering) { CLOSING_PAUSE } else { IDLE };
             let taken = ordering.mempool.take(pause);
@@ -145,7 +165,11 @@ impl Orderer for Solo {
                 self.close(ordering)?;
             }
             answers.send();
+            self.attend_checkpoints(ordering, is_virtual);
             if is_over {
+                ordering.checkpoints.stop();
+                // Its end lets go of the store; how it ended says nothing.
+                let _ = self.beside.take().map(JoinHandle::join);
                 return Ok(());
             }
         }

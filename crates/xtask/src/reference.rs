@@ -98,6 +98,7 @@ fn senders(senders: &[Who]) -> String {
         Who::Owner => "the owner's council".to_owned(),
         Who::ClockKeeper => "the clock keeper".to_owned(),
         Who::Meter => "the meter".to_owned(),
+        Who::Node => "a node with a seat".to_owned(),
         Who::Role(role) => format!("{role:?}"),
         Who::AnyParty => "any party".to_owned(),
     };

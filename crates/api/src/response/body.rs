@@ -90,6 +90,8 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         | Body::RotateNodeKey(_)
         | Body::ProposeChange(_)
         | Body::ApproveChange(_)
+        | Body::RequestCheckpoint(_)
+        | Body::AttestCheckpoint(_)
         | Body::AdvanceClock(_) => of_governance(body),
     }
 }
@@ -121,6 +123,10 @@ fn of_governance(body: &Body) -> Value {
         Body::RotateNodeKey(it) => pairs([("from_node", &it.from), ("to_node", &it.to)]),
         Body::ProposeChange(it) => governance::change(&it.change),
         Body::ApproveChange(it) => pairs([("proposal", &it.proposal)]),
+        Body::RequestCheckpoint(_) => json!({}),
+        Body::AttestCheckpoint(it) => {
+            json!({ "height": it.height.get(), "root": it.root.to_string() })
+        }
         Body::AdvanceClock(it) => pairs([("to", &it.to), ("to_ms", &it.to.get())]),
         _ => Value::Null,
     }

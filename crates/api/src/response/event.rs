@@ -95,6 +95,9 @@ fn open(event: &Event, rules: &Rules) -> Value {
         | Event::ChangeApproved { .. }
         | Event::ChangeAccepted { .. }
         | Event::ValidatorsScheduled { .. }
+        | Event::CheckpointRequested { .. }
+        | Event::CheckpointAttested { .. }
+        | Event::CheckpointAgreed { .. }
         | Event::ClockAdvanced { .. } => of_governance(event),
         Event::MeterInstalled { .. }
         | Event::ReadingSubmitted { .. }
@@ -152,6 +155,15 @@ fn of_governance(event: &Event) -> Value {
         }
         Event::ValidatorsScheduled { epoch, validators_hash } => {
             json!({ "epoch": epoch, "validators_hash": validators_hash.to_string() })
+        }
+        Event::CheckpointRequested { height } => json!({ "height": height.get() }),
+        Event::CheckpointAttested { height, root, validator } => json!({
+            "height": height.get(),
+            "root": root.to_string(),
+            "validator": validator.to_string(),
+        }),
+        Event::CheckpointAgreed { height, root } => {
+            json!({ "height": height.get(), "root": root.to_string() })
         }
         Event::ClockAdvanced { to } => pairs([("to", to), ("to_ms", &to.get())]),
         _ => Value::Null,

@@ -175,6 +175,8 @@ fn golden_keys() {
         ("parameters", state_key::parameters()),
         ("endorsements", state_key::endorsements(301)),
         ("protocol", state_key::protocol()),
+        ("open_checkpoint", state_key::open_checkpoint()),
+        ("agreed_checkpoint", state_key::agreed_checkpoint()),
         ("virtual_clock", state_key::virtual_clock()),
     ];
     // Every function of the file is here, none is forgotten.
@@ -238,6 +240,10 @@ fn golden_values_of_the_state() {
     let council = network.council();
     for change in super::sample::changes(&network).into_iter().chain([council.four_seats()]) {
         network.accept(&network.proposal(change));
+    }
+    for name in ["AttestCheckpoint", "RequestCheckpoint"] {
+        let draft = draft(name, &mut network);
+        network.accept(&draft);
     }
     let keeper = network.clock_keeper.clone();
     let to = network.time.plus_milliseconds(1).unwrap();

@@ -24,7 +24,8 @@ use crate::billing::{
 };
 use crate::genesis::Parameters;
 use crate::governance::{
-    AdvanceClock, ApproveChange, Change, Endorsement, ProposeChange, RemoveNode, RotateNodeKey,
+    AdvanceClock, ApproveChange, AttestCheckpoint, Change, Endorsement, ProposeChange, RemoveNode,
+    RequestCheckpoint, RotateNodeKey,
 };
 use crate::metering::{CorrectFrequency, DeleteFrequency, PublishStandardProfile};
 use crate::notary::NotariseHead;
@@ -267,6 +268,13 @@ pub fn draft(name: &str, network: &mut Network) -> Draft {
             let (ledger_id, head) = (other.ledger_id(), Anchor { header, certificate });
             by(&[&regulator], NotariseHead { ledger_id, set_changes: Bounded::new(), head })
         }
+        "RequestCheckpoint" => by(&[&grid], RequestCheckpoint {}),
+        "AttestCheckpoint" => {
+            network.accept(&by(&[&grid], RequestCheckpoint {}));
+            let height = BlockHeight::new(network.height);
+            let root = Hash::of(b"state");
+            by(&[&key("validator")], AttestCheckpoint { height, root })
+        }
         "AdvanceClock" => by(
             &[&network.clock_keeper],
             AdvanceClock { to: network.time.plus_milliseconds(900_000).unwrap() },
@@ -461,6 +469,11 @@ pub fn event(name: &str) -> Event {
             Event::HeadNotarised { ledger_id, height: 7, header_hash: root, regulator: party }
         }
         "ForkProven" => Event::ForkProven { ledger_id, height: 7, first: root, second: Hash::ZERO },
+        "CheckpointRequested" => Event::CheckpointRequested { height: BlockHeight::new(300) },
+        "CheckpointAttested" => {
+            Event::CheckpointAttested { height: BlockHeight::new(300), root, validator: node }
+        }
+        "CheckpointAgreed" => Event::CheckpointAgreed { height: BlockHeight::new(300), root },
         "ClockAdvanced" => Event::ClockAdvanced { to: Timestamp::new(1_748_716_200_000) },
         other => panic!("{other} has no sample: add one here"),
     }

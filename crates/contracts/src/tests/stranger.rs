@@ -5,7 +5,7 @@
 //! [`WRONG_INDIVIDUAL`] fail.
 
 use super::kit::{
-    Draft, Expected, Member, Network, WRONG_ENCODING, WRONG_PAYLOAD, by, key, name_of,
+    Draft, Expected, Member, Network, SigningKey, WRONG_ENCODING, WRONG_PAYLOAD, by, key, name_of,
 };
 use super::sample::{draft, stage};
 use crate::Rejection;
@@ -68,6 +68,8 @@ const WRONG_INDIVIDUAL: &[(&str, &str)] = &[
     ("RotateNodeKey", "KeyNotOfParty"),
     ("ProposeChange", "NotInOffice"),
     ("ApproveChange", "NotInOffice"),
+    ("RequestCheckpoint", "acted"),
+    ("AttestCheckpoint", "NoSeat"),
 ];
 
 /// The stage with strangers of every kind.
@@ -77,6 +79,8 @@ struct Strangers {
     revoked: Member,
     suspended: Member,
     closed: Member,
+    /// A node that holds no seat.
+    node: SigningKey,
     /// One for each role.
     single: Vec<(Role, Member)>,
 }
@@ -101,7 +105,10 @@ fn strangers() -> Strangers {
     let address = revoked.key.public().address();
     network.accept(&by(&[&phone], RevokeKey { key: address }));
     let unknown = Member { id: suspended.id, key: key("never registered") };
-    Strangers { network, unknown, revoked, suspended, closed, single }
+    let node = key("node of a stranger");
+    let registration = network.node(&network.grid.clone(), &node);
+    network.accept(&registration);
+    Strangers { network, unknown, revoked, suspended, closed, node, single }
 }
 
 fn wrong_individual(entry: &Entry) -> &'static str {
@@ -167,6 +174,8 @@ fn nobody_else_sends_any_transaction() {
         check(&network.clock_keeper, permitted(keeper), "the clock keeper");
         let meter = entry.senders.contains(&Who::Meter);
         check(&network.far_home.meter, permitted(meter), "the meter of another usage point");
+        let node = entry.senders.contains(&Who::Node);
+        check(&strangers.node, permitted(node), "a node without a seat");
         for (role, member) in &strangers.single {
             let may = entry.senders.iter().any(|who| match who {
                 Who::AnyParty => true,

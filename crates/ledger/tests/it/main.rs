@@ -8,6 +8,7 @@ mod epochs;
 mod form;
 mod kit;
 mod replay;
+mod snapshot;
 mod store_crash;
 mod store_damage;
 mod store_fjall;

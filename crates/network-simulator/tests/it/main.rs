@@ -172,3 +172,9 @@ fn a_validator_that_loses_its_journal_is_found() {
 fn a_validator_that_executes_differently_is_found() {
     found(Bug::ExecutesDifferently, Faults::Crash);
 }
+
+#[test]
+fn the_validators_agree_on_checkpoints() {
+    let steps = [Step::Checkpoint, Step::Stop(3), Step::Checkpoint];
+    played(0..1, [4, 4, 4], &steps);
+}

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contracts::genesis::{Clock, Currency, Genesis, Owner, Parameters, Privacy};
-use contracts::governance::AdvanceClock;
+use contracts::governance::{AdvanceClock, AgreedCheckpoint, AttestCheckpoint, RequestCheckpoint};
 use contracts::registry::{AppointRegulator, SuspendParty};
 use contracts::{Body, Rules};
+use ledger::snapshot::create;
 use ledger::store::{Fault, MemoryStore, Store};
 use ledger::{CheckedTransaction, InLine, LedgerError, Outcome, SubmitError, Verifier};
 use node::mempool::Mempool;
@@ -17,10 +18,11 @@ use node::{Node, NodeConfig, NodeError, WallClock};
 use primitives::calendar::GridZone;
 use primitives::codec::{Bounded, Text};
 use primitives::envelope::{ENVELOPE_VERSION, Envelope, SignedTransaction, Submission};
+use primitives::hash::Hash;
 use primitives::header::ValidatorSet;
 use primitives::identifier::PartyId;
 use primitives::key::SigningKey;
-use primitives::units::{Sequence, Timestamp};
+use primitives::units::{BlockHeight, Sequence, Timestamp};
 
 const START: u64 = 1_464_719_400_000;
 
@@ -376,4 +378,56 @@ fn what_was_checked_is_known_while_it_waits_or_was_proposed_a_block_ago() {
     let known = (0..checked.len()).filter(|place| is_known(*place)).count();
     assert!(!is_known(0) && !is_known(1) && is_known(2) && is_known(checked.len() - 1));
     assert_eq!(known as u64, most);
+}
+
+/// Waits until a checkpoint is agreed on.
+async fn agreed(node: &Node) -> AgreedCheckpoint {
+    for height in node.reader().view().unwrap().height().. {
+        tokio::time::timeout(Duration::from_secs(10), node.reader().reached(height))
+            .await
+            .expect("the node attests");
+        let view = node.reader().view().unwrap();
+        if let Some(agreed) = view.read(|state| state.agreed_checkpoint()).unwrap() {
+            return agreed;
+        }
+    }
+    unreachable!("heights have no end")
+}
+
+#[tokio::test]
+async fn a_node_attests_the_checkpoint_that_was_asked_for() {
+    for clock in [Clock::Virtual, Clock::System] {
+        let node = start(&MemoryStore::new(), clock, START + 5);
+        let kept = tempfile::tempdir().unwrap();
+        node.checkpoints().keep_in(kept.path().to_owned());
+        let appointed = signed_at(clock, appointment(10), &[&key(1), &key(10)], 1);
+        assert_eq!(submit(&node, vec![appointed]).await[0].as_ref().unwrap().code, 0);
+        let request = signed_at(clock, RequestCheckpoint {}, &[&key(10)], 1);
+        let outcome = submit(&node, vec![request]).await.remove(0).unwrap();
+        assert_eq!(outcome.code, 0);
+        let found = agreed(&node).await;
+        assert_eq!(found.height.get(), outcome.position.height);
+        node.reader().provable(found.position.height).await;
+        let view = node.reader().view().unwrap();
+        let made = create(&view, kept.path(), Vec::new(), &mut |_| {}).unwrap();
+        assert_eq!(made.checkpoint.root(), found.root);
+    }
+}
+
+#[tokio::test]
+async fn a_node_whose_state_is_not_the_agreed_one_stops() {
+    let node = start(&MemoryStore::new(), Clock::Virtual, 0);
+    submit(&node, vec![appoint(10, 1)]).await;
+    let height = BlockHeight::new(node.reader().view().unwrap().height() + 1);
+    // The only validator's key attests another root, in the very block of the request.
+    let liar = AttestCheckpoint { height, root: Hash::of(b"another state") };
+    let request = signed(RequestCheckpoint {}, &[&key(10)], 1);
+    let answers = submit(&node, vec![request, signed(liar, &[&key(3)], 1)]).await;
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|it| it.code == 0)));
+    drop(submit(&node, vec![rejected(7)]).await);
+    tokio::time::timeout(Duration::from_secs(10), node.ended()).await.expect("the node stops");
+    let Err(NodeError::Ledger(LedgerError::Diverged { height: named })) = node.stop() else {
+        panic!("it goes on with a state that nobody else has");
+    };
+    assert_eq!(named, height);
 }

@@ -3,11 +3,12 @@
 use contracts::Genesis;
 use contracts::governance::{Change, ProposeChange, RegisterNode};
 use contracts::notary::AdmitLedger;
+use primitives::calendar::LocalDay;
 use primitives::codec::Bounded;
 use primitives::header::ValidatorSet;
 use primitives::key::{PublicKey, SigningKey};
 
-use super::{Draft, Member, Network, by, key};
+use super::{Draft, Member, Network, by, genesis, key, kolkata};
 
 /// A node for each of four organisations. The first regulator has claimed the seat of the genesis.
 #[derive(Clone)]
@@ -53,6 +54,14 @@ impl Network {
     pub fn node(&self, member: &Member, node: &SigningKey) -> Draft {
         let peer_address = "127.0.0.1:7001".parse().expect("a short address");
         by(&[&member.key, node], RegisterNode { key: node.public(), peer_address })
+    }
+
+    /// The same network with other validators in the genesis; nobody has claimed their seats.
+    pub fn validated_by(validators: &[SigningKey]) -> Self {
+        let day = LocalDay::from_civil(2025, 6, 1).expect("a date");
+        let keys = validators.iter().map(SigningKey::public).collect();
+        let validators = ValidatorSet::new(keys).expect("some validators");
+        Self::founded(Genesis { validators, ..genesis(kolkata(), day) })
     }
 
     /// The organisations register their nodes.

@@ -6,13 +6,14 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use contracts::genesis::Parameters;
 use contracts::governance::{
-    AdvanceClock, ApproveChange, Change, Endorsement, ProposeChange, RegisterNode, RemoveNode,
-    RotateNodeKey,
+    AdvanceClock, ApproveChange, AttestCheckpoint, Change, Endorsement, ProposeChange,
+    RegisterNode, RemoveNode, RequestCheckpoint, RotateNodeKey,
 };
 use contracts::registry::Role;
 use contracts::transaction::TABLE;
 use primitives::codec::Text;
 use primitives::envelope::Submission;
+use primitives::hash::Hash;
 use primitives::identifier::{KeyAddress, TransactionId};
 use primitives::key::PublicKey;
 use primitives::units::{BlockHeight, MicroCurrency, Timestamp};
@@ -73,6 +74,19 @@ pub enum Governance {
         --key distributor.key"
     )]
     ApproveChange(ApproveChangeFlags),
+    /// Ask the validators for a checkpoint: the root of the whole state, against which snapshots hold.
+    ///
+    /// Sent by a regulator, grid operator, distributor, aggregator or network provider. Every
+    /// validator's node answers by itself; refused while the checkpoint before is not agreed on and
+    /// younger than ten minutes.
+    #[command(after_help = "Example:\n  gridtally submit request-checkpoint --key grid.key")]
+    RequestCheckpoint,
+    /// Attest the root of a checkpoint by hand; nodes do it by themselves.
+    ///
+    /// Sent by a node with the key of its seat.
+    #[command(after_help = "Example:\n  gridtally submit attest-checkpoint --height 1200 \
+        --root HASH --key node.key")]
+    AttestCheckpoint(AttestCheckpointFlags),
 }
 
 /// See [`AdvanceClock`].
@@ -209,6 +223,17 @@ pub struct ApproveChangeFlags {
     proposal: TransactionId,
 }
 
+/// See [`AttestCheckpoint`].
+#[derive(Debug, Args)]
+pub struct AttestCheckpointFlags {
+    /// The height of the request.
+    #[arg(long, value_name = "HEIGHT")]
+    height: u64,
+    /// The root of the state after that block.
+    #[arg(long, value_name = "HASH")]
+    root: Hash,
+}
+
 impl Governance {
     /// Builds and signs it.
     pub fn sign(self, mut signatory: Signatory) -> Result<Submission, Ended> {
@@ -231,6 +256,10 @@ impl Governance {
             }
             Self::ApproveChange(ApproveChangeFlags { proposal }) => {
                 signatory.sign(ApproveChange { proposal })
+            }
+            Self::RequestCheckpoint => signatory.sign(RequestCheckpoint {}),
+            Self::AttestCheckpoint(AttestCheckpointFlags { height, root }) => {
+                signatory.sign(AttestCheckpoint { height: BlockHeight::new(height), root })
             }
         }
     }

@@ -12,8 +12,8 @@ use contracts::billing::{
 };
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
 use contracts::governance::{
-    AdvanceClock, ApproveChange, Change, Endorsement, ProposeChange, RegisterNode, RemoveNode,
-    RotateNodeKey,
+    AdvanceClock, ApproveChange, AttestCheckpoint, Change, Endorsement, ProposeChange,
+    RegisterNode, RemoveNode, RequestCheckpoint, RotateNodeKey,
 };
 use contracts::metering::{
     CorrectFrequency, DeleteFrequency, GatewayBatch, PublishFrequency, PublishStandardProfile,
@@ -32,6 +32,7 @@ use contracts::transaction::TABLE;
 use contracts::{Genesis, Rules, Who};
 use primitives::calendar::SettlementPeriod;
 use primitives::codec::Bounded;
+use primitives::hash::Hash;
 use primitives::header::{Certificate, ValidatorSet};
 use primitives::identifier::{BillId, KeyAddress, TransactionId};
 use primitives::key::{PublicKey, SigningKey};
@@ -158,6 +159,7 @@ fn every_transaction_has_its_command_that_says_who_may_send_it() {
                 Who::Owner => "owner's council".to_owned(),
                 Who::ClockKeeper => "clock keeper".to_owned(),
                 Who::Meter => "meter".to_owned(),
+                Who::Node => "node".to_owned(),
                 Who::AnyParty => "any party".to_owned(),
                 Who::Role(role) => kebab(&format!("{role:?}")).replace('-', " "),
             };
@@ -514,6 +516,15 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
             .into(),
         ),
         ("approve-change --proposal $PROPOSAL", ApproveChange { proposal: PROPOSAL }.into()),
+        ("request-checkpoint", RequestCheckpoint {}.into()),
+        (
+            "attest-checkpoint --height 1200 --root $ADDRESS",
+            AttestCheckpoint {
+                height: BlockHeight::new(1_200),
+                root: Hash::new(*ADDRESS.as_bytes()),
+            }
+            .into(),
+        ),
     ]
 }
 
@@ -536,7 +547,7 @@ fn a_line_of_each_transaction_becomes_its_body() {
         assert_eq!(&body(&submission), wanted, "{line}");
         submission.transaction.verify_signatures().unwrap();
         let name = wanted.entry().name;
-        assert!(line.starts_with(&format!("{} ", kebab(name))), "{name}: {line}");
+        assert_eq!(line.split(' ').next(), Some(&*kebab(name)), "{name}: {line}");
         let expires = submission.transaction.envelope.valid_until > Timestamp::ZERO;
         assert_eq!(expires, wanted.entry().expires, "{line}");
     }
