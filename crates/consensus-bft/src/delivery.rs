@@ -9,6 +9,7 @@ use commonware_actor::Feedback;
 use commonware_consensus::marshal::Update;
 use commonware_consensus::types::{Epoch, Epocher, FixedEpocher, Height};
 use commonware_consensus::{Heightable, Reporter};
+use commonware_cryptography::Digestible as _;
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_macros::select;
 use commonware_p2p::{Blocker, Message, Sender, TrackedPeers};
@@ -24,7 +25,7 @@ use primitives::header::Certificate;
 use rand_core::CryptoRng;
 
 use crate::application::Application;
-use crate::block::OrderedBlock;
+use crate::block::{OrderedBlock, digest};
 use crate::certificate::certificate;
 use crate::engine::{Automaton, EpochChannel, Epochs, Mailbox};
 use crate::membership::Schemes;
@@ -93,8 +94,7 @@ where
 {
     pub(crate) async fn run(
         mut self,
-        genesis: OrderedBlock,
-        processed: Option<Height>,
+        next: Height,
         mut updates: Updates,
         mut early_votes: Early,
         mut early_certificates: Early,
@@ -103,15 +103,13 @@ where
         let mut closed = pin!(closed(self.epochs.runtime().child("closed"), mempool));
         // A ledger that was restored from a copy may lie behind; who validates now stands in what
         // it lacks.
-        if let Some(processed) = processed {
-            self.catch_up(processed.next()).await?;
-        }
-        let mut epoch = self.epoch_of(processed.map_or(Height::zero(), |height| height.next()));
-        let root = match epoch.previous() {
-            None => genesis,
-            Some(before) => self.stored(self.last(before)).await?,
-        };
-        self.epochs.enter(epoch, &root).await?;
+        self.catch_up(next).await?;
+        let mut epoch = self.epoch_of(next);
+        let last = epoch.previous().map_or(Height::zero(), |before| self.last(before));
+        let ledger = Arc::clone(&self.application.ordering().ledger);
+        let root = ledger.view().header(last.get())?;
+        let root = root.ok_or_else(|| ended("the last block of the epoch before is missing"))?;
+        self.epochs.enter(epoch, (last, digest(&root.hash()))).await?;
         loop {
             select! {
                 early = early_votes.recv() => {
@@ -127,7 +125,8 @@ where
                     let has_new_peers = std::mem::take(&mut self.applied.has_new_peers);
                     if block.height() == self.last(epoch) {
                         epoch = epoch.next();
-                        self.epochs.enter(epoch, block.inner()).await?;
+                        let root = (block.height(), block.inner().digest());
+                        self.epochs.enter(epoch, root).await?;
                         self.ask_ahead(epoch);
                     } else if has_new_peers {
                         self.epochs.track_from(block.height().next(), epoch)?;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use commonware_broadcast::buffered;
-use commonware_consensus::Heightable;
 use commonware_consensus::marshal::core::{Actor as Marshal, Mailbox as MarshalMailbox};
 use commonware_consensus::marshal::resolver::p2p as marshal_resolver;
 use commonware_consensus::marshal::standard::{Deferred, Standard};
@@ -21,7 +20,7 @@ use commonware_consensus::simplex::{self};
 use commonware_consensus::types::{Epoch, FixedEpocher, Height, ViewDelta};
 use commonware_cryptography::certificate::{Scheme as _, Verifier as _};
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
-use commonware_cryptography::{Digested, Digestible, Sha256, Signer as _};
+use commonware_cryptography::{Digested, Sha256, Signer as _};
 use commonware_p2p::utils::mux::{self, Builder as _, MuxHandle, Muxer, SubReceiver};
 use commonware_p2p::{Blocker, Message, Provider, Receiver, Sender, TrackedPeers};
 use commonware_parallel::Sequential;
@@ -30,6 +29,7 @@ use commonware_runtime::{Clock, Handle, Metrics, Quota, Spawner, Storage};
 use commonware_storage::archive::immutable;
 use commonware_utils::{NZDuration, NZU16, NZU32, NZU64, NZUsize};
 use contracts::Rules;
+use ledger::LedgerError;
 use node::{NodeError, Ordering};
 use primitives::header::MAX_VALIDATORS;
 use primitives::key::SigningKey;
@@ -37,6 +37,7 @@ use rand_core::CryptoRng;
 
 use crate::application::Application;
 use crate::block::{Context, Digest, OrderedBlock};
+use crate::certificate::finalization;
 use crate::delivery::{Applied, Delivery, Early, Inbox};
 use crate::gossip;
 use crate::membership::{Schemes, engine_signer};
@@ -190,7 +191,7 @@ where
     let blocks = archive(archive_names(&config.prefix, "block"), cache.clone(), ());
     let blocks = immutable::Archive::init(runtime.child("blocks"), blocks);
     let blocks = blocks.await.map_err(unreadable)?;
-    let start = begin(&ordering, &config.key, &genesis);
+    let (start, floor_height) = begin(&ordering, &config.key, &genesis, &schemes)?;
     let marshal_config =
         marshal_config(schemes.clone(), epocher.clone(), start, &config.prefix, cache.clone());
     let (marshal, mailbox, floor) = Marshal::<_, Standard<OrderedBlock>, _, _, _, _, _>::init(
@@ -216,17 +217,34 @@ where
     let (muxes, early_votes, early_certificates) = muxes(&runtime, votes, certificates, resolver);
     let epochs =
         Epochs::new(runtime, &config, schemes.clone(), adapter, (blocker, track, cache), muxes);
-    let processed = floor.processed().map(|processed| processed.height());
+    let next = floor.processed().map_or(floor_height, |processed| processed.height().next());
     let applied = Applied::default();
     Delivery { application, mailbox, schemes, epocher, epochs, ahead: None, applied }
-        .run(genesis, processed, updates, early_votes, early_certificates)
+        .run(next, updates, early_votes, early_certificates)
         .await
 }
 
 /// Where marshal begins, and with which key this node attests checkpoints.
-fn begin(ordering: &Ordering, key: &SigningKey, genesis: &OrderedBlock) -> Start {
+///
+/// A ledger that began with a snapshot has no engine's archive below the snapshot's anchor: marshal
+/// begins with the anchor, whose certificate the ledger keeps.
+fn begin(
+    ordering: &Ordering,
+    key: &SigningKey,
+    genesis: &OrderedBlock,
+    schemes: &Schemes,
+) -> Result<(Start, Height), NodeError> {
     ordering.checkpoints.attest_with(key.clone());
-    marshal::Start::Genesis(genesis.clone().digested())
+    let Some(anchor) = ordering.ledger.restored_at()? else {
+        return Ok((marshal::Start::Genesis(genesis.clone().digested()), Height::zero()));
+    };
+    let damaged = LedgerError::Damaged { what: "anchor of the snapshot" };
+    let Some(sealed) = ordering.ledger.view().sealed_header(anchor.get())? else {
+        return Err(damaged.into());
+    };
+    let set = schemes.validators(Epoch::new(sealed.header.epoch))?;
+    let floor = finalization(&sealed.header, &sealed.certificate, &set).ok_or(damaged)?;
+    Ok((marshal::Start::Floor(floor), Height::new(anchor.get())))
 }
 
 fn epocher(rules: &Rules) -> FixedEpocher {
@@ -494,10 +512,10 @@ where
     pub(crate) async fn enter(
         &mut self,
         epoch: Epoch,
-        root: &OrderedBlock,
+        (last, root): (Height, Digest),
     ) -> Result<(), NodeError> {
         let validators = self.schemes.validators(epoch)?.len();
-        self.track_from(root.height().next(), epoch)?;
+        self.track_from(last.next(), epoch)?;
         let scheme = self.schemes.of(epoch)?;
         let votes_here = scheme.me().is_some();
         let context = self.runtime.child("simplex").with_attribute("epoch", epoch);
@@ -537,7 +555,7 @@ where
         context: E,
         epoch: Epoch,
         scheme: Scheme,
-        root: &OrderedBlock,
+        root: Digest,
     ) -> SimplexEngine<E, A, B> {
         simplex::Engine::new(
             context,
@@ -552,7 +570,7 @@ where
                 partition: self.partition(epoch),
                 mailbox_size: MAILBOX,
                 epoch,
-                floor: Floor::Genesis(root.digest()),
+                floor: Floor::Genesis(root),
                 replay_buffer: WRITE_BUFFER,
                 write_buffer: WRITE_BUFFER,
                 page_cache: self.cache.clone(),

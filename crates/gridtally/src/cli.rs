@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     bill, completions, demo, export, import, init, keys, load, meter, network, node, read_model,
-    reference, replay, show, simulate, submit, tariff, verify,
+    reference, replay, show, simulate, snapshot, submit, tariff, verify,
 };
 
 /// A permissioned ledger for electricity: metering, verifiable billing, trading between neighbours.
@@ -87,6 +87,9 @@ pub enum Command {
     Verify(verify::Verify),
     /// Execute every block of a directory again and print height and roots.
     Replay(replay::Replay),
+    /// The ledger in one file, from which a node begins.
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
     /// The file from which a node answers searches.
     #[command(subcommand)]
     ReadModel(read_model::ReadModelCommand),

@@ -2,7 +2,7 @@
 //!
 //! `genesis.json` the first agreement · `node.key` the validator's key · `owner.key` the owner's,
 //! when this directory founded the ledger · `gridtally.toml` the configuration, when there is one ·
-//! `ledger/` the store · `consensus/` the journal and the archives of a validator among several.
+//! `ledger/` the store · `checkpoints/` the states that snapshots are made from · `consensus/` the journal and the archives of a validator among several.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,6 +75,18 @@ impl Directory {
         self.0.join("gridtally.toml")
     }
 
+    /// The store.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.0.join("ledger")
+    }
+
+    /// The states of checkpoints, from which snapshots are made.
+    #[must_use]
+    pub fn checkpoints(&self) -> PathBuf {
+        self.0.join("checkpoints")
+    }
+
     /// What the engine keeps that orders among several validators.
     #[must_use]
     pub fn consensus(&self) -> PathBuf {
@@ -103,7 +115,7 @@ impl Directory {
     /// # Errors
     /// When it is damaged or another process has it open.
     pub fn open_store(&self) -> Result<Arc<dyn Store>, Ended> {
-        let store = FjallStore::open(self.0.join("ledger"), FjallOptions::default())
+        let store = FjallStore::open(self.ledger(), FjallOptions::default())
             .map_err(ledger::LedgerError::from)?;
         Ok(Arc::new(store))
     }

@@ -41,6 +41,8 @@ pub struct Serve {
     pub open_reads: bool,
     /// Where the read model lies; without it there are no searches.
     pub read_model: Option<PathBuf>,
+    /// Where the states of checkpoints are kept, when they are.
+    pub checkpoints: Option<PathBuf>,
     /// Orders together with the other validators, when there are any.
     pub bft: Option<Bft>,
 }
@@ -102,6 +104,9 @@ impl Serve {
                 Node::start_with(ledger, Box::new(bft), config.clock, config.verifier)?
             }
         });
+        if let Some(directory) = self.checkpoints {
+            node.checkpoints().keep_in(directory);
+        }
         let _ = node_slot.set(Arc::downgrade(&node));
         let mut hosts: Vec<String> =
             ["localhost", "127.0.0.1"].map(|host| format!("{host}:{}", address.port())).into();

@@ -10,8 +10,9 @@ use client::transaction_builder::Signer;
 use consensus_bft::{Bft, Peer};
 use contracts::Genesis;
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
-use contracts::governance::{Change, ProposeChange, RegisterNode};
+use contracts::governance::{Change, ProposeChange, RegisterNode, RequestCheckpoint};
 use contracts::registry::AppointRegulator;
+use ledger::snapshot::{create, restore};
 use ledger::store::MemoryStore;
 use ledger::{Ledger, Outcome};
 use node::{Node, SystemClock, Threads, WallClock};
@@ -19,6 +20,7 @@ use primitives::codec::{Bounded, Text};
 use primitives::envelope::Submission;
 use primitives::header::ValidatorSet;
 use primitives::key::{PublicKey, SigningKey};
+use primitives::proof::{TrustedGenesis, verify_receipt};
 use primitives::units::{Sequence, Timestamp};
 
 /// A loaded machine is slow, not wrong.
@@ -256,4 +258,68 @@ fn a_fifth_node_follows_passes_on_and_gets_a_seat() {
     for node in nodes {
         node.stop().expect("a graceful end");
     }
+}
+
+/// Asks for a checkpoint and waits until every node has seen it agreed on and can prove it.
+fn checkpoint(nodes: &[&Node], asker: &mut Signer) {
+    let request = asker.submission(RequestCheckpoint {}, Vec::new(), &[], valid_until());
+    let outcome = submit(nodes[0], request.expect("small"));
+    assert_eq!(outcome.code, 0);
+    for node in nodes {
+        until("the validators agree on the checkpoint", || {
+            let view = node.ledger().view();
+            let agreed = view.read(|state| state.agreed_checkpoint()).expect("the store reads");
+            let proven = view.proven_height().expect("the store reads");
+            agreed.is_some_and(|agreed| {
+                agreed.height.get() == outcome.position.height && agreed.position.height <= proven
+            })
+        });
+    }
+}
+
+#[test]
+fn a_fifth_node_begins_with_a_snapshot() {
+    const EPOCH: u64 = 6;
+    let network = Network::new("snapshot", 5, EPOCH as u32);
+    let kept = network.directory.0.join("checkpoints");
+    let mut nodes: Vec<_> = (0..4).map(|index| network.start(index)).collect();
+    nodes[0].checkpoints().keep_in(kept.clone());
+    let mut owner = Signer::new(key(9), network.genesis.ledger_id(), Sequence::new(1));
+    let first = submit(&nodes[0], appointment(&mut owner, 20));
+    let mut regulator = Signer::new(key(20), network.genesis.ledger_id(), Sequence::new(1));
+    let body = RegisterNode { key: key(5).public(), peer_address: Text::default() };
+    let registration = regulator.submission(body, Vec::new(), &[&key(5)], valid_until());
+    assert_eq!(submit(&nodes[0], registration.expect("small")).code, 0);
+    until("some epochs pass", || height(&nodes[0]) > 3 * EPOCH);
+    checkpoint(&nodes.iter().collect::<Vec<_>>(), &mut regulator);
+
+    let mut file = Vec::new();
+    create(&nodes[0].ledger().view(), &kept, &mut file, &mut |_| {}).expect("a snapshot");
+    let trusted = Some(network.genesis.ledger_id());
+    let store = Arc::new(network.stores[4].clone());
+    let restored = restore(&file[..], trusted, &Threads::new(1), store, &mut |_, _| {});
+    let anchor = restored.expect("it is right").anchor_height.get();
+    assert!(anchor > 3 * EPOCH);
+
+    let fifth = network.start_among(4, 0..4);
+    let target = height(&nodes[0]) + 2 * EPOCH;
+    until("the newcomer follows over the ends of epochs", || height(&fifth) >= target);
+    nodes.push(fifth);
+    let next = submit(&nodes[4], appointment(&mut owner, 21));
+    assert_eq!(next.code, 0, "what it passes on is ordered");
+    agree(&nodes.iter().collect::<Vec<_>>(), next.position.height);
+    // It proves what was ordered long before it began.
+    let proof = nodes[4].ledger().view().receipt_proof(first.position).expect("the store reads");
+    let trusted = TrustedGenesis {
+        ledger_id: network.genesis.ledger_id(),
+        validators: network.genesis.validators.clone(),
+    };
+    let proven = verify_receipt(Some(&trusted), &proof.expect("a proof")).expect("it is right");
+    assert_eq!(proven.height.get(), first.position.height);
+
+    nodes.pop().expect("the fifth").stop().expect("a graceful end");
+    let again = network.start_among(4, 0..4);
+    let target = height(&nodes[0]) + EPOCH;
+    until("it follows again after a restart", || height(&again) >= target);
+    agree(&[&nodes[0], &again], target);
 }

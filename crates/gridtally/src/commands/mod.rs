@@ -21,6 +21,7 @@ pub mod replay;
 pub mod show;
 pub mod simulate;
 pub mod simulate_network;
+pub mod snapshot;
 pub mod submit;
 pub mod tariff;
 pub mod verify;
@@ -44,6 +45,7 @@ pub fn run(cli: Cli) -> Result<Exit, Ended> {
         Command::Keys(command) => command.run(&global),
         Command::Verify(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),
+        Command::Snapshot(command) => command.run(&global),
         Command::ReadModel(command) => command.run(&global),
         Command::Tariff(command) => command.run(&global),
         Command::Submit(command) => command.run(&global),

@@ -175,6 +175,7 @@ impl NodeCommand {
             hosts,
             open_reads: is_demo,
             read_model: Some(super::read_model::file(&directory)),
+            checkpoints: Some(directory.checkpoints()),
             bft,
         }
         .start()?;

@@ -69,6 +69,7 @@ impl Play {
             hosts: Vec::new(),
             open_reads: true,
             read_model: Some(super::read_model::file(&directory)),
+            checkpoints: None,
             bft: None,
         }
         .start()?;

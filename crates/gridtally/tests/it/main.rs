@@ -18,5 +18,6 @@ mod notary;
 mod process;
 mod proofs;
 mod read_model;
+mod snapshot;
 mod wire;
 mod world;

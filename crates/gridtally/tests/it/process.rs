@@ -80,6 +80,12 @@ impl NodeProcess {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
+    /// Asks it to stop and waits for its graceful end.
+    pub fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+
     /// Waits for the end; gives the exit code, or `None` when a signal ended it.
     pub fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
