@@ -246,7 +246,8 @@ impl Viewer {
         }
     }
 
-    /// The values of an event; its ids stay for everybody. The numbers of a rejection belong to those
+    /// The values of an event; its ids stay for everybody, as do codes, roles and what is public by its
+    /// nature. The numbers of a rejection belong to those
     /// who see the transaction.
     #[must_use]
     pub fn sees_event(&self, state: &dyn State, event: &Event) -> bool {
@@ -254,7 +255,6 @@ impl Viewer {
             return true;
         }
         match event {
-            // Ids, codes, roles and what is public by its nature.
             Event::AlreadyRecorded {}
             | Event::PartyRegistered { .. }
             | Event::RoleGranted { .. }

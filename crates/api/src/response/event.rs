@@ -51,10 +51,7 @@ fn open(event: &Event, rules: &Rules) -> Value {
         Event::PartyStatusChanged { party, status } => {
             pairs([("party", party), ("status", &party::status(*status))])
         }
-        Event::KeyAdded { party, key, active_from } => {
-            pairs([("party", party), ("key_address", key), ("active_from", active_from)])
-        }
-        Event::KeyRevoked { key } => pairs([("key_address", key)]),
+        Event::KeyAdded { .. } | Event::KeyRevoked { .. } => of_keys(event),
         Event::StationRegistered { station } => pairs([("station", station)]),
         Event::UsagePointRegistered { usage_point }
         | Event::CreditChanged { usage_point, .. }
@@ -112,6 +109,17 @@ fn open(event: &Event, rules: &Rules) -> Value {
         | Event::TariffAssigned { .. }
         | Event::SlotsCharged { .. }
         | Event::SlotChargeWithdrawn { .. } => of_periods(event, rules),
+    }
+}
+
+/// The events about keys.
+fn of_keys(event: &Event) -> Value {
+    match event {
+        Event::KeyAdded { party, key, active_from } => {
+            pairs([("party", party), ("key_address", key), ("active_from", active_from)])
+        }
+        Event::KeyRevoked { key } => pairs([("key_address", key)]),
+        _ => Value::Null,
     }
 }
 

@@ -306,7 +306,9 @@ fn fine_rules() -> FineRules {
 
 /// A change of everything that is scheduled by height.
 pub fn changes(network: &Network) -> Vec<Change> {
-    let from_height = BlockHeight::new(network.rules.first_height_of(3));
+    // Two epochs after that of the next few blocks, in which they are proposed.
+    let epoch = network.rules.epoch_of(network.height + 8).max(1) + 2;
+    let from_height = BlockHeight::new(network.rules.first_height_of(epoch));
     let parameters = Parameters { rejections_per_hour: 200, ..Parameters::default() };
     let endorsements = vec![
         Endorsement { role: Role::Regulator, count: 1 },

@@ -93,7 +93,8 @@ impl<'a> StateFile<'a> {
         let file = file.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         file.sync_all()?;
         fs::rename(unfinished, state_file(self.directory, checkpoint.height()))?;
-        Ok(crate::store::sync_directory(self.directory)?)
+        // Makes the rename survive a power loss.
+        Ok(File::open(self.directory)?.sync_all()?)
     }
 
     /// Removes the files of other checkpoints than these.

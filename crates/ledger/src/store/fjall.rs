@@ -499,12 +499,12 @@ fn bytes_of(metadata: &fs::Metadata) -> u64 {
 
 /// Makes a rename in the directory survive a power loss.
 #[cfg(unix)]
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
 /// Other systems do not let a directory be opened for this.
 #[cfg(not(unix))]
-pub(crate) fn sync_directory(_directory: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(_directory: &Path) -> io::Result<()> {
     Ok(())
 }

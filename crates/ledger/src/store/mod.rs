@@ -25,7 +25,6 @@ mod scan;
 
 pub use batch::{KEY_BYTES_MAX, VALUE_BYTES_MAX, WriteBatch};
 pub use error::StoreError;
-pub(crate) use fjall::sync_directory;
 pub use fjall::{FjallOptions, FjallStore};
 pub use memory::{Fault, FaultRates, MemoryStore};
 pub use scan::{Order, Row, Scan};
