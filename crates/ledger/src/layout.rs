@@ -6,7 +6,6 @@
 //! | `Meta` | `genesis` | the genesis |
 //! | `Meta` | `head` | [`Head`] |
 //! | `Meta` | `restored` | height of the snapshot's anchor, when the ledger began with one |
-//! | `Meta` | `pruned` | height up to which transactions were pruned |
 //! | `Blocks` | height | header and certificate |
 //! | `Blocks` | height, chunk number | a chunk of transactions with payloads and receipts, see `chunk.rs` |
 //! | `Payloads` | height, index | a large payload, while it is not erased |
@@ -40,8 +39,6 @@ pub const FORMAT_VERSION: u32 = 3;
 pub const GENESIS: &[u8] = b"genesis";
 /// The row of the anchor of the snapshot with which the ledger began here; absent otherwise.
 pub const RESTORED: &[u8] = b"restored";
-/// The row of the height up to which transactions were pruned.
-pub const PRUNED: &[u8] = b"pruned";
 /// The row of the head.
 pub const HEAD: &[u8] = b"head";
 
