@@ -175,14 +175,19 @@ impl Application {
     ) -> Result<Vec<CheckedTransaction>, NodeError> {
         let mempool = &self.ordering.mempool;
         let selected = mempool.select(&|id| ancestors.transactions.contains(id));
-        let view = self.ordering.ledger.view();
+        let with_sequence = |checked: &CheckedTransaction| {
+            let (key, sequence) = checked.sequence();
+            (checked.id(), key, sequence)
+        };
+        let known: Vec<_> = selected.iter().map(with_sequence).collect();
+        let known = self.ordering.answer_known(&known)?;
         let time = self.next_time(parent)?;
         let mut valid = Vec::with_capacity(selected.len());
-        for checked in selected {
-            let id = checked.id();
-            if self.ordering.answer_known(&view, &id)? {
+        for (checked, is_known) in selected.into_iter().zip(known) {
+            if is_known {
                 continue;
             }
+            let id = checked.id();
             match checked.check_time(time) {
                 Ok(()) => valid.push(checked),
                 Err(malformed) => mempool.answer(&id, &Err(malformed.into())),

@@ -261,10 +261,7 @@ fn apply(
     let own = ordering.mempool.remove(ids);
     ordering.finalized(&checked, certificate, own)?.send();
     let (came, swept) = ordering.mempool.since(swept);
-    let view = ordering.ledger.view();
-    for id in came {
-        ordering.answer_known(&view, &id)?;
-    }
+    ordering.answer_known(&came)?;
     let names_a_node = |body: &Body| matches!(body, Body::RegisterNode(_) | Body::RemoveNode(_));
     let has_new_peers = checked.transactions().iter().any(|it| names_a_node(it.body()));
     Ok(Applied { swept, has_new_peers })

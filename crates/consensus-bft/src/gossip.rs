@@ -5,6 +5,7 @@
 //! message, and by the peer's share of the mempool.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
@@ -22,7 +23,7 @@ use crate::membership::public_key;
 const GATHERED_BYTES: usize = 512 * 1024;
 /// The largest message: one largest transaction, with its signatures.
 pub const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES + MAX_PAYLOAD_BYTES + GATHERED_BYTES;
-/// What still waits after this time is passed on again.
+/// What has waited this long is passed on again.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// One message: transactions that wait at its sender.
@@ -47,26 +48,37 @@ async fn pass_on<E: Clock, S: Sender<PublicKey = EngineKey>>(
     mut sender: S,
 ) {
     let mut seen = ordering.mempool.changes();
-    let mut ticket = 0;
+    // Tickets below: everything was passed on once, and waited at the last repeat already.
+    let (mut passed, mut old) = (0, 0);
     let mut again = runtime.current() + AGAIN;
     loop {
-        loop {
-            let (transactions, next) = ordering.mempool.own_since(ticket, GATHERED_BYTES);
-            ticket = next;
-            if transactions.is_empty() {
-                break;
-            }
-            let batch: Vec<_> = transactions.iter().map(|t| t.submission().clone()).collect();
-            let batch = Batch::try_from(batch).expect("so many never fit into the gathered bytes");
-            sender.send(Recipients::All, IoBuf::from(codec::encode(&batch)), false);
-        }
+        passed = send(&ordering, &mut sender, passed..u64::MAX);
         select! {
             changes = ordering.mempool.changed(seen) => seen = changes,
             _ = runtime.sleep_until(again) => {
                 again = runtime.current() + AGAIN;
-                ticket = 0;
+                send(&ordering, &mut sender, 0..old);
+                old = passed;
             },
         }
+    }
+}
+
+/// Passes on what waits with these tickets; gives the ticket to go on with.
+fn send<S: Sender<PublicKey = EngineKey>>(
+    ordering: &Ordering,
+    sender: &mut S,
+    mut tickets: Range<u64>,
+) -> u64 {
+    loop {
+        let (transactions, next) = ordering.mempool.own(tickets.clone(), GATHERED_BYTES);
+        tickets.start = next;
+        if transactions.is_empty() {
+            return next;
+        }
+        let batch: Vec<_> = transactions.iter().map(|t| t.submission().clone()).collect();
+        let batch = Batch::try_from(batch).expect("so many never fit into the gathered bytes");
+        sender.send(Recipients::All, IoBuf::from(codec::encode(&batch)), false);
     }
 }
 

@@ -11,12 +11,12 @@ use contracts::genesis::Clock;
 use contracts::state::Writes;
 use contracts::{Event, Genesis, Position, Rules, State};
 use primitives::codec::{self, Bounded};
-use primitives::envelope::SignedTransaction;
 use primitives::header::{Certificate, Executed, HEADER_VERSION, Header, next_state_root};
+use primitives::identifier::KeyAddress;
 use primitives::key::PublicKey;
 use primitives::merkle::Frontier;
 use primitives::receipt::{Receipt, block_leaf, receipts_tree};
-use primitives::units::{BlockHeight, Timestamp};
+use primitives::units::{BlockHeight, Sequence, Timestamp};
 
 use crate::block::CheckedBlock;
 use crate::block_state::{BlockState, writes_hash};
@@ -145,26 +145,28 @@ impl Ledger {
         (Arc::clone(&tip.head), Arc::clone(&tip.snapshot))
     }
 
-    /// Of which of these transactions is it certain that they were never ordered? Of the others
-    /// [`View::position_of`] knows. Costs no look into the history.
+    /// Which of these sequences of keys were surely never used in an ordered transaction? Of the others
+    /// [`View::position_of`] knows. Costs no look into the history. While a block is being executed
+    /// nothing is sure: nobody waits for it here.
     ///
     /// # Errors
     /// [`LedgerError`] when the store fails.
-    pub fn surely_new<'a>(
+    pub fn surely_new(
         &self,
-        transactions: impl IntoIterator<Item = &'a SignedTransaction>,
+        sequences: impl ExactSizeIterator<Item = (KeyAddress, Sequence)>,
     ) -> Result<Vec<bool>, LedgerError> {
         let (head, snapshot) = self.tip();
         let height = head.header.height.get();
+        let Some(cache) = self.cache.try_above(height) else {
+            return Ok(vec![false; sequences.len()]);
+        };
         let history = History { snapshot: &*snapshot, open: &self.open };
-        let state = BlockState::new(history, height + 1, &[]).cached(self.cache.above(height));
-        let is_new = |transaction: &SignedTransaction| {
-            let envelope = &transaction.envelope;
-            let (key, sequence) = (envelope.signer.address(), envelope.sequence.get());
-            let is_free = (&state as &dyn State).is_sequence_free(&key, sequence);
+        let state = BlockState::new(history, height + 1, &[]).cached(cache);
+        let is_new = |(key, sequence): (KeyAddress, Sequence)| {
+            let is_free = (&state as &dyn State).is_sequence_free(&key, sequence.get());
             Ok(is_free && !self.refused_outside.holds(&*snapshot, &key)?)
         };
-        let answers = transactions.into_iter().map(is_new).collect::<Result<_, LedgerError>>()?;
+        let answers = sequences.map(is_new).collect::<Result<_, LedgerError>>()?;
         if let (_, Some(cache)) = state.into_parts()? {
             cache.keep(height);
         }

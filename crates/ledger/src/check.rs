@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use contracts::{Body, Malformed, Rules};
 use primitives::envelope::{ENVELOPE_VERSION, Submission};
-use primitives::identifier::TransactionId;
+use primitives::identifier::{KeyAddress, TransactionId};
 use primitives::key::{BatchVerifier, PublicKey, Signature, verify};
-use primitives::units::Timestamp;
+use primitives::units::{Sequence, Timestamp};
 
 /// The longest that a transaction may stay valid: 24 hours after the block's time.
 pub const MAX_VALIDITY_MS: u64 = 24 * 3_600 * 1_000;
@@ -210,6 +210,13 @@ impl CheckedTransaction {
     #[must_use]
     pub fn id(&self) -> TransactionId {
         self.0.id
+    }
+
+    /// Its signer's key and the sequence that it uses up.
+    #[must_use]
+    pub fn sequence(&self) -> (KeyAddress, Sequence) {
+        let envelope = &self.submission().transaction.envelope;
+        (envelope.signer.address(), envelope.sequence)
     }
 
     /// Its decoded body.

@@ -11,7 +11,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use foldhash::fast::RandomState;
 
@@ -80,7 +80,19 @@ impl Content {
 impl StateCache {
     /// The cache for the block after `parent`; there is one at a time.
     pub fn above(&self, parent: u64) -> CacheOfBlock<'_> {
-        let mut content = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::of(self.0.lock().unwrap_or_else(PoisonError::into_inner), parent)
+    }
+
+    /// The same, when nobody else has it.
+    pub fn try_above(&self, parent: u64) -> Option<CacheOfBlock<'_>> {
+        match self.0.try_lock() {
+            Ok(content) => Some(Self::of(content, parent)),
+            Err(TryLockError::Poisoned(content)) => Some(Self::of(content.into_inner(), parent)),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn of(mut content: MutexGuard<'_, Content>, parent: u64) -> CacheOfBlock<'_> {
         if content.height != parent {
             content.forget();
         }

@@ -11,13 +11,15 @@
 //! finds what was checked ([`Mempool::known`]).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ledger::block::{MAX_BLOCK_BYTES, MAX_TRANSACTIONS};
 use ledger::{CheckedTransaction, Outcome, SubmitError};
-use primitives::identifier::TransactionId;
+use primitives::identifier::{KeyAddress, TransactionId};
 use primitives::key::PublicKey;
+use primitives::units::Sequence;
 use tokio::sync::oneshot;
 
 use crate::signal::Signal;
@@ -306,19 +308,25 @@ impl Mempool {
         }
     }
 
-    /// Transactions that came in since `ticket`, and the ticket to go on with.
-    pub fn since(&self, ticket: u64) -> (Vec<TransactionId>, u64) {
+    /// Transactions that came in since `ticket`, each with its key's sequence, and the ticket to go on
+    /// with.
+    pub fn since(&self, ticket: u64) -> (Vec<(TransactionId, KeyAddress, Sequence)>, u64) {
         let queue = self.queue();
-        (queue.order.range(ticket..).map(|(_, id)| *id).collect(), queue.next_ticket)
+        let with_sequence = |(_, id): (&u64, &TransactionId)| {
+            let (key, sequence) = queue.waiting[id].pending.checked.sequence();
+            (*id, key, sequence)
+        };
+        (queue.order.range(ticket..).map(with_sequence).collect(), queue.next_ticket)
     }
 
-    /// Copies of this node's own transactions from `ticket` on, at most `bytes` of them but at least
+    /// Copies of this node's own transactions with these tickets, at most `bytes` of them but at least
     /// one, and the ticket to go on with: what it passes on to other nodes.
-    pub fn own_since(&self, ticket: u64, bytes: usize) -> (Vec<CheckedTransaction>, u64) {
+    pub fn own(&self, tickets: Range<u64>, bytes: usize) -> (Vec<CheckedTransaction>, u64) {
         let queue = self.queue();
         let mut copies = Vec::new();
         let mut taken = 0;
-        for (ticket, id) in queue.order.range(ticket..) {
+        let end = tickets.end.min(queue.next_ticket);
+        for (ticket, id) in queue.order.range(tickets) {
             let waiting = &queue.waiting[id];
             if waiting.origin.is_some() {
                 continue;
@@ -329,7 +337,7 @@ impl Mempool {
             taken += waiting.size;
             copies.push(waiting.pending.checked.clone());
         }
-        (copies, queue.next_ticket)
+        (copies, end)
     }
 
     /// Is nothing waiting?

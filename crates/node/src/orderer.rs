@@ -8,11 +8,12 @@
 use std::sync::Arc;
 
 use ledger::access::{Answer, Reader};
-use ledger::{CheckedBlock, Ledger, Verifier, View};
+use ledger::{CheckedBlock, Ledger, Verifier};
 use primitives::envelope::Submission;
 use primitives::header::Certificate;
-use primitives::identifier::TransactionId;
+use primitives::identifier::{KeyAddress, TransactionId};
 use primitives::key::PublicKey;
+use primitives::units::Sequence;
 
 use crate::checkpoints::Checkpoints;
 use crate::clock::WallClock;
@@ -66,15 +67,27 @@ impl Ordering {
         self.doors.reached(height)
     }
 
-    /// Answers those who wait for a transaction that was ordered before, and takes it out of the
-    /// mempool. True if it was.
+    /// Answers those who wait for transactions that were ordered before, and takes these out of the
+    /// mempool. Says of each whether it was; each comes with its key's sequence.
     ///
     /// # Errors
     /// [`NodeError`] when the store cannot be read.
-    pub fn answer_known(&self, view: &View, id: &TransactionId) -> Result<bool, NodeError> {
-        let Some(outcome) = known_outcome(view, id)? else { return Ok(false) };
-        self.mempool.answer(id, &Ok(outcome));
-        Ok(true)
+    pub fn answer_known(
+        &self,
+        transactions: &[(TransactionId, KeyAddress, Sequence)],
+    ) -> Result<Vec<bool>, NodeError> {
+        let view = self.ledger.view();
+        let sequences = transactions.iter().map(|(_, key, sequence)| (*key, *sequence));
+        let surely_new = self.ledger.surely_new(sequences)?;
+        let mut known = surely_new;
+        for (known, (id, ..)) in known.iter_mut().zip(transactions) {
+            let outcome = if *known { None } else { known_outcome(&view, id)? };
+            *known = outcome.is_some();
+            if let Some(outcome) = outcome {
+                self.mempool.answer(id, &Ok(outcome));
+            }
+        }
+        Ok(known)
     }
 
     /// Hands a final block over: it is executed, made durable and published. A height at or below

@@ -183,15 +183,12 @@ impl Orderer for Solo {
 /// Transactions that were ordered before are answered by their first receipt.
 fn answer_known(ordering: &Ordering, pending: Vec<Pending>) -> Result<Vec<Pending>, NodeError> {
     let view = ordering.ledger.view();
-    let transactions = pending.iter().map(|one| &one.checked.submission().transaction);
-    let surely_new = ordering.ledger.surely_new(transactions)?;
+    let sequences = pending.iter().map(|one| one.checked.sequence());
+    let surely_new = ordering.ledger.surely_new(sequences)?;
     let mut new = Vec::with_capacity(pending.len());
     for (transaction, is_new) in pending.into_iter().zip(surely_new) {
-        let known = if is_new {
-            None
-        } else {
-            crate::service::known_outcome(&view, &transaction.checked.id())?
-        };
+        let id = transaction.checked.id();
+        let known = if is_new { None } else { crate::service::known_outcome(&view, &id)? };
         match known {
             Some(outcome) => transaction.waiters.answer(&Ok(outcome)),
             None => new.push(transaction),

@@ -14,7 +14,7 @@
 //! | 2 | rows of whole blocks, compressed |
 //! | 3 | the end: SHA-256 over the hashes of all frames before |
 //!
-//! Start reading at [`Checkpoint::compute`], then [`create`], [`verify`](read::verify), [`restore`].
+//! Start reading at [`Checkpoint::compute`], then [`create()`], [`verify`], [`restore()`].
 //! Why: `docs/decisions/0013-snapshots.md`.
 
 mod checkpoint;

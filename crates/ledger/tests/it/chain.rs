@@ -5,6 +5,7 @@ use std::sync::Arc;
 use contracts::Position;
 use ledger::store::{Durability, Fault, Keyspace, MemoryStore, Store, WriteBatch};
 use ledger::{Ledger, LedgerError};
+use primitives::envelope::Submission;
 use primitives::hash::Hash;
 use primitives::header::Certificate;
 use primitives::proof::{TrustedGenesis, verify_event};
@@ -86,10 +87,13 @@ fn the_first_receipt_stays_the_answer_for_an_id() {
 fn who_orders_learns_what_may_have_been_ordered_before() {
     let ledger = open(MemoryStore::new());
     let rules = Arc::clone(ledger.rules());
+    let of = |submission: Submission| {
+        let envelope = &submission.transaction.envelope;
+        (envelope.signer.address(), envelope.sequence)
+    };
     let news = |ledger: &Ledger, sequences: &[u64]| {
-        let asked: Vec<_> =
-            sequences.iter().map(|sequence| appoint(&rules, 7, *sequence).transaction).collect();
-        ledger.surely_new(&asked).unwrap()
+        let asked = sequences.iter().map(|sequence| of(appoint(&rules, 7, *sequence)));
+        ledger.surely_new(asked).unwrap()
     };
     assert_eq!(news(&ledger, &[1, 2, 1_024, 1_025]), [true, true, true, false]);
     append(&ledger, vec![appoint(&rules, 7, 1)]).unwrap();
@@ -100,7 +104,7 @@ fn who_orders_learns_what_may_have_been_ordered_before() {
     append(&ledger, vec![advance(&rules, START + 900_000, 1)]).unwrap();
     assert_eq!(news(&ledger, &[2, 3]), [false, false], "its key is looked up from now on");
     let clock = advance(&rules, START + 1_800_000, 2);
-    assert_eq!(ledger.surely_new([&clock.transaction]).unwrap(), [true], "other keys are not");
+    assert_eq!(ledger.surely_new([of(clock)].into_iter()).unwrap(), [true], "other keys are not");
     let ledger = Ledger::open(Arc::clone(ledger.store()), None).unwrap();
     assert_eq!(news(&ledger, &[2]), [false], "nor is that forgotten");
 }
