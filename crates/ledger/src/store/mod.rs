@@ -69,9 +69,6 @@ impl Keyspace {
         Self::StateByTime,
     ];
 
-    /// The keyspaces that hold the state of the contracts between them.
-    pub const STATE: [Self; 2] = [Self::State, Self::StateByTime];
-
     /// The name of the keyspace on disk and in messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
