@@ -19,7 +19,7 @@ use crate::checkpoints::Checkpoints;
 use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::{Mempool, Submitted, Waiters};
-use crate::service::{Doors, Sink, known_outcome};
+use crate::service::{Doors, Sink, known_outcomes};
 
 /// Answers that wait to be sent. Dropped unsent, they read "the node is stopping".
 #[derive(Default)]
@@ -76,13 +76,9 @@ impl Ordering {
         &self,
         transactions: &[(TransactionId, KeyAddress, Sequence)],
     ) -> Result<Vec<bool>, NodeError> {
-        let view = self.ledger.view();
-        let sequences = transactions.iter().map(|(_, key, sequence)| (*key, *sequence));
-        let surely_new = self.ledger.surely_new(sequences)?;
-        let mut known = surely_new;
-        for (known, (id, ..)) in known.iter_mut().zip(transactions) {
-            let outcome = if *known { None } else { known_outcome(&view, id)? };
-            *known = outcome.is_some();
+        let outcomes = known_outcomes(&self.ledger, transactions.iter().copied())?;
+        let known = outcomes.iter().map(Option::is_some).collect();
+        for (outcome, (id, ..)) in outcomes.into_iter().zip(transactions) {
             if let Some(outcome) = outcome {
                 self.mempool.answer(id, &Ok(outcome));
             }

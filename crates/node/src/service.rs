@@ -13,9 +13,9 @@ use ledger::{
 };
 use primitives::envelope::Submission;
 use primitives::header::Certificate;
-use primitives::identifier::TransactionId;
+use primitives::identifier::{KeyAddress, TransactionId};
 use primitives::key::PublicKey;
-use primitives::units::Timestamp;
+use primitives::units::{Sequence, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::checkpoints::Checkpoints;
@@ -133,6 +133,21 @@ pub fn known_outcome(view: &View, id: &TransactionId) -> Result<Option<Outcome>,
     let Some(position) = view.position_of(id)? else { return Ok(None) };
     let receipt = view.receipt(position)?.ok_or(LedgerError::Damaged { what: "receipt" })?;
     Ok(Some(Outcome { id: *id, position, code: receipt.code }))
+}
+
+/// The first receipts of transactions that were ordered before, each given with its key's sequence.
+pub fn known_outcomes(
+    ledger: &Ledger,
+    transactions: impl ExactSizeIterator<Item = (TransactionId, KeyAddress, Sequence)> + Clone,
+) -> Result<Vec<Option<Outcome>>, LedgerError> {
+    let sequences = transactions.clone().map(|(_, key, sequence)| (key, sequence));
+    let surely_new = ledger.surely_new(sequences)?;
+    // Taken afterwards: what is not new stands in it.
+    let view = ledger.view();
+    let of = |((id, ..), is_new): ((TransactionId, _, _), bool)| {
+        if is_new { Ok(None) } else { known_outcome(&view, &id) }
+    };
+    transactions.zip(surely_new).map(of).collect()
 }
 
 /// Both doors of a running node.

@@ -21,6 +21,7 @@ use primitives::units::Timestamp;
 use crate::error::NodeError;
 use crate::mempool::Pending;
 use crate::orderer::{Answers, Orderer, Ordering};
+use crate::service::known_outcomes;
 
 /// How long a system clock's closing block waits for further transactions.
 const CLOSING_PAUSE: Duration = Duration::from_millis(5);
@@ -182,13 +183,13 @@ impl Orderer for Solo {
 
 /// Transactions that were ordered before are answered by their first receipt.
 fn answer_known(ordering: &Ordering, pending: Vec<Pending>) -> Result<Vec<Pending>, NodeError> {
-    let view = ordering.ledger.view();
-    let sequences = pending.iter().map(|one| one.checked.sequence());
-    let surely_new = ordering.ledger.surely_new(sequences)?;
+    let with_sequence = |one: &Pending| {
+        let (key, sequence) = one.checked.sequence();
+        (one.checked.id(), key, sequence)
+    };
+    let known = known_outcomes(&ordering.ledger, pending.iter().map(with_sequence))?;
     let mut new = Vec::with_capacity(pending.len());
-    for (transaction, is_new) in pending.into_iter().zip(surely_new) {
-        let id = transaction.checked.id();
-        let known = if is_new { None } else { crate::service::known_outcome(&view, &id)? };
+    for (transaction, known) in pending.into_iter().zip(known) {
         match known {
             Some(outcome) => transaction.waiters.answer(&Ok(outcome)),
             None => new.push(transaction),

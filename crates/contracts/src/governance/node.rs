@@ -5,12 +5,23 @@ use primitives::codec::Text;
 use primitives::identifier::{KeyAddress, PartyId};
 use primitives::key::PublicKey;
 
+use crate::registry::Role;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state_key;
+use crate::transaction::Who;
 
 /// Nodes on a ledger: bounds the peers of each.
 pub const MAX_NODES: usize = 512;
+
+/// Those who may run nodes, and ask something of all nodes.
+pub(super) const ORGANISATIONS: &[Who] = &[
+    Who::Role(Role::Regulator),
+    Who::Role(Role::GridOperator),
+    Who::Role(Role::Distributor),
+    Who::Role(Role::Aggregator),
+    Who::Role(Role::NetworkProvider),
+];
 
 /// A node of an organisation. Its key speaks for the node among nodes and sends no transactions.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

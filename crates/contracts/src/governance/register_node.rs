@@ -6,11 +6,12 @@ use primitives::key::PublicKey;
 
 use crate::event::Event;
 use crate::execute::Context;
-use crate::registry::{Holder, Role};
+use crate::registry::Holder;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::transaction::{Transaction, Who};
 
+use super::node::ORGANISATIONS;
 use super::{MAX_NODES, Node};
 
 /// Registers a node of the sender's organisation, or claims a validator's seat of the genesis for
@@ -26,13 +27,7 @@ pub struct RegisterNode {
 }
 
 impl Transaction for RegisterNode {
-    const SENDERS: &'static [Who] = &[
-        Who::Role(Role::Regulator),
-        Who::Role(Role::GridOperator),
-        Who::Role(Role::Distributor),
-        Who::Role(Role::Aggregator),
-        Who::Role(Role::NetworkProvider),
-    ];
+    const SENDERS: &'static [Who] = ORGANISATIONS;
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
         let organisation = context.party()?;

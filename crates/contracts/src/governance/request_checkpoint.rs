@@ -5,9 +5,9 @@ use primitives::codec::Bounded;
 use primitives::units::BlockHeight;
 
 use super::checkpoint::{CHECKPOINT_PATIENCE_MS, OpenCheckpoint};
+use super::node::ORGANISATIONS;
 use crate::event::Event;
 use crate::execute::Context;
-use crate::registry::Role;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::state_key;
@@ -20,13 +20,7 @@ use crate::transaction::{Transaction, Who};
 pub struct RequestCheckpoint {}
 
 impl Transaction for RequestCheckpoint {
-    const SENDERS: &'static [Who] = &[
-        Who::Role(Role::Regulator),
-        Who::Role(Role::GridOperator),
-        Who::Role(Role::Distributor),
-        Who::Role(Role::Aggregator),
-        Who::Role(Role::NetworkProvider),
-    ];
+    const SENDERS: &'static [Who] = ORGANISATIONS;
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
         if let Some(open) = state.open_checkpoint() {
