@@ -43,7 +43,7 @@ const PARAMETERS: &[Parameter] = &[
     path("bill", Form::Hex(32), "The id of a bill."),
     path("proposal", Form::Hex(64), "The id of a proposal: of the proposing transaction."),
     path("tariff", Form::Hex(32), "The id of a tariff."),
-    path("ledger_id", Form::Hex(64), "The id of another ledger."),
+    path("ledger_id", Form::Text, "The id of another ledger: `grid-` or `demo-` and hexadecimal."),
     query("after", Form::Text, "Where the page begins: `next` of the page before."),
     query("bills_after", Form::Text, "Where the list of bills begins."),
     query("before", Form::Number, "Blocks below this height."),
