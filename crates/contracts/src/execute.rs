@@ -23,7 +23,7 @@ use crate::transaction::{Body, Who};
 
 /// The receipt's code of [`Rejection::SequenceUsed`].
 pub const SEQUENCE_USED: u16 = 100;
-/// The receipt's code of [`Rejection::SequenceOutsideWindow`], which uses up no sequence.
+/// The receipt's code of [`Rejection::SequenceOutsideWindow`].
 pub const SEQUENCE_OUTSIDE_WINDOW: u16 = 101;
 
 /// How far below the highest used sequence a key may still use one that it left out, and how far
@@ -148,20 +148,37 @@ struct SequenceWindow {
     highest: u64,
     /// Free sequences below `highest` and within the window, rising. Empty while a key counts up.
     free: Vec<u64>,
+    /// Sequences above `highest` that were refused for lying beyond the window, rising. They are used
+    /// up as well: what was refused once must not act later, when the window has come to it. From the
+    /// last one of a full list on, every sequence is used up.
+    refused: Vec<u64>,
 }
+
+/// Sequences beyond the window that are remembered of a key. Nobody comes near it by mistake; who
+/// does goes on with another key.
+const MAX_REFUSED_SEQUENCES: usize = 256;
 
 impl SequenceWindow {
     /// Uses up `sequence`, which counts from 1.
     fn take(&mut self, sequence: u64) -> Result<(), Rejection> {
         let highest = self.highest;
         if sequence > highest {
+            if self.was_refused(sequence) {
+                return Err(Rejection::SequenceUsed { sequence });
+            }
             if sequence - highest > SEQUENCE_WINDOW {
+                self.refuse(sequence);
                 return Err(Rejection::SequenceOutsideWindow { sequence, highest });
             }
-            self.free.extend(highest + 1..sequence);
+            let refused = &self.refused;
+            let skipped = highest + 1..sequence;
+            self.free.extend(skipped.filter(|skipped| refused.binary_search(skipped).is_err()));
             self.highest = sequence;
             let lowest = sequence.saturating_sub(SEQUENCE_WINDOW);
             self.free.retain(|free| *free > lowest);
+            if !self.is_full() {
+                self.refused.retain(|refused| *refused > sequence);
+            }
             return Ok(());
         }
         match self.free.binary_search(&sequence) {
@@ -175,6 +192,23 @@ impl SequenceWindow {
             Err(_) => Err(Rejection::SequenceOutsideWindow { sequence, highest }),
         }
     }
+
+    fn is_full(&self) -> bool {
+        self.refused.len() == MAX_REFUSED_SEQUENCES
+    }
+
+    fn was_refused(&self, sequence: u64) -> bool {
+        let is_beyond = self.refused.last().is_some_and(|last| *last < sequence);
+        self.refused.binary_search(&sequence).is_ok() || (self.is_full() && is_beyond)
+    }
+
+    fn refuse(&mut self, sequence: u64) {
+        if self.is_full() {
+            self.refused.pop();
+        }
+        let index = self.refused.partition_point(|refused| *refused < sequence);
+        self.refused.insert(index, sequence);
+    }
 }
 
 impl dyn State + '_ {
@@ -184,7 +218,7 @@ impl dyn State + '_ {
         self.read::<SequenceWindow>(&state_key::sequence_window(key)).map_or(0, |w| w.highest)
     }
 
-    /// Would a transaction with this sequence of the key be executed? Then none that was executed
+    /// Would a transaction with this sequence of the key be executed? Then none that was ordered
     /// before had it.
     #[must_use]
     pub fn is_sequence_free(&self, key: &KeyAddress, sequence: u64) -> bool {
@@ -241,9 +275,12 @@ fn use_sequence(ordered: &Ordered<'_>, state: &mut dyn State) -> Result<(), Reje
     let envelope = &ordered.transaction.envelope;
     let key = state_key::sequence_window(&envelope.signer.address());
     let mut window: SequenceWindow = state.read(&key).unwrap_or_default();
-    window.take(envelope.sequence.get())?;
-    state.write(key, &window);
-    Ok(())
+    let taken = window.take(envelope.sequence.get());
+    // A sequence beyond the window is used up as well; a used one changes nothing.
+    if !matches!(taken, Err(Rejection::SequenceUsed { .. })) {
+        state.write(key, &window);
+    }
+    taken
 }
 
 fn run(
@@ -378,6 +415,7 @@ mod tests {
             (0, Err(Rejection::SequenceUsed { sequence: 0 })),
             (1_030, Err(Rejection::SequenceOutsideWindow { sequence: 1_030, highest: 5 })),
             (1_029, Ok(())),
+            (1_030, Err(Rejection::SequenceUsed { sequence: 1_030 })),
             (4, Err(Rejection::SequenceOutsideWindow { sequence: 4, highest: 1_029 })),
             (6, Ok(())),
             (6, Err(Rejection::SequenceUsed { sequence: 6 })),
@@ -388,11 +426,52 @@ mod tests {
     }
 
     #[test]
+    fn what_was_refused_beyond_the_window_never_acts() {
+        let mut window = SequenceWindow::default();
+        let outside = |sequence, highest| Rejection::SequenceOutsideWindow { sequence, highest };
+        assert_eq!(window.take(2_000), Err(outside(2_000, 0)));
+        assert_eq!(window.take(1_500), Err(outside(1_500, 0)));
+        for sequence in 1..=1_499 {
+            assert_eq!(window.take(sequence), Ok(()));
+        }
+        for refused in [1_500, 2_000] {
+            assert_eq!(window.take(refused), Err(Rejection::SequenceUsed { sequence: refused }));
+        }
+        // Stepping over them makes none of them free.
+        assert_eq!(window.take(2_100), Ok(()));
+        for refused in [1_500, 2_000] {
+            assert_eq!(window.take(refused), Err(Rejection::SequenceUsed { sequence: refused }));
+        }
+        assert_eq!(window.take(1_999), Ok(()));
+        assert!(window.refused.is_empty(), "what lies below the highest is not remembered twice");
+    }
+
+    #[test]
+    fn a_full_list_of_refused_sequences_forgets_none() {
+        let mut window = SequenceWindow::default();
+        let bound = MAX_REFUSED_SEQUENCES as u64;
+        for sequence in 5_001..=5_000 + bound {
+            assert!(window.take(sequence).is_err());
+        }
+        // Beyond the last, and pushed out by one below.
+        for sequence in [9_000, 4_000] {
+            assert!(window.take(sequence).is_err());
+        }
+        assert_eq!(window.refused.len() as u64, bound);
+        for sequence in (1..4_000).chain(4_001..=5_000) {
+            assert_eq!(window.take(sequence), Ok(()));
+        }
+        for refused in [4_000, 5_001, 5_000 + bound, 9_000] {
+            assert_eq!(window.take(refused), Err(Rejection::SequenceUsed { sequence: refused }));
+        }
+    }
+
+    #[test]
     fn a_key_that_counts_up_leaves_nothing_to_remember() {
         let mut window = SequenceWindow::default();
         for sequence in 1..=5_000 {
             assert_eq!(window.take(sequence), Ok(()));
         }
-        assert!(window.free.is_empty());
+        assert!(window.free.is_empty() && window.refused.is_empty());
     }
 }

@@ -28,7 +28,7 @@ use crate::layout::{self, Head, SealedHeader};
 use crate::replay_store::ReplayStore;
 use crate::state_cache::StateCache;
 use crate::store::{Durability, Keyspace, Snapshot, Store, WriteBatch};
-use crate::transaction_index::RefusedOutside;
+use crate::transaction_index::put_places;
 use crate::view::View;
 
 /// The newest durable state, published as one.
@@ -44,7 +44,6 @@ pub struct Ledger {
     tip: RwLock<Tip>,
     cache: StateCache,
     open: Arc<OpenChunks>,
-    refused_outside: RefusedOutside,
     /// Are blocks written, or only what follows from them?
     keeps_history: bool,
 }
@@ -80,14 +79,12 @@ impl Ledger {
             found(&*store, rules.genesis())?;
         }
         let tip = read_tip(&*store)?;
-        let refused_outside = RefusedOutside::read(&*tip.snapshot)?;
         Ok(Self {
             store,
             rules,
             tip: RwLock::new(tip),
             cache: StateCache::default(),
             open: Arc::default(),
-            refused_outside,
             keeps_history: true,
         })
     }
@@ -163,10 +160,9 @@ impl Ledger {
         let history = History { snapshot: &*snapshot, open: &self.open };
         let state = BlockState::new(history, height + 1, &[]).cached(cache);
         let is_new = |(key, sequence): (KeyAddress, Sequence)| {
-            let is_free = (&state as &dyn State).is_sequence_free(&key, sequence.get());
-            Ok(is_free && !self.refused_outside.holds(&*snapshot, &key)?)
+            (&state as &dyn State).is_sequence_free(&key, sequence.get())
         };
-        let answers = sequences.map(is_new).collect::<Result<_, LedgerError>>()?;
+        let answers = sequences.map(is_new).collect();
         if let (_, Some(cache)) = state.into_parts()? {
             cache.keep(height);
         }
@@ -257,8 +253,8 @@ impl Ledger {
         let mut batch = WriteBatch::new();
         if self.keeps_history {
             write_block(&mut batch, block, certificate, &receipts);
-            let before = head.transactions;
-            self.refused_outside.put(&mut batch, block, &receipts, &*snapshot, before)?;
+            let height = header.height.get();
+            put_places(&mut batch, height, &receipts, &*snapshot, head.transactions)?;
         }
         let head = write_results(&mut batch, header, &head, &receipts, writes);
         epochs::put_set_change(&mut batch, &self.rules, header, &validators);

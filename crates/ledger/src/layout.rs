@@ -15,7 +15,6 @@
 //! | `Accumulator` | `e`, height | what was executed after it |
 //! | `Index` | `b`, usage point, bill number | bill id |
 //! | `Index` | `v`, height | the validators that act after the epoch ending there |
-//! | `Index` | `o`, key address | a transaction of the key was refused for a sequence outside the window |
 //!
 //! Integers in keys are big endian, so that keys sort as their numbers do.
 
@@ -25,7 +24,7 @@ use contracts::metering::is_slot_reading;
 use primitives::codec;
 use primitives::hash::Hash;
 use primitives::header::{Certificate, Executed, Header};
-use primitives::identifier::{KeyAddress, TransactionId, UsagePointId};
+use primitives::identifier::{TransactionId, UsagePointId};
 use primitives::merkle::Frontier;
 
 use crate::error::LedgerError;
@@ -34,7 +33,7 @@ use crate::store::Keyspace;
 /// The row of the format.
 pub const FORMAT: &[u8] = b"format";
 /// The version of everything that this file describes: stores of another one are not opened.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 /// The row of the genesis.
 pub const GENESIS: &[u8] = b"genesis";
 /// The row of the anchor of the snapshot with which the ledger began here; absent otherwise.
@@ -158,18 +157,6 @@ pub fn set_changes() -> Vec<u8> {
 /// The height in the key of a change of validators.
 pub fn height_of_set_change(key: &[u8]) -> Option<u64> {
     key.get(1..)?.try_into().ok().map(u64::from_be_bytes)
-}
-
-/// Key of the mark that a transaction of this key was refused for a sequence outside its window.
-pub fn refused_outside(key: &KeyAddress) -> Vec<u8> {
-    let mut row = refused_outside_any();
-    row.extend_from_slice(key.as_bytes());
-    row
-}
-
-/// Beginning of all these marks.
-pub fn refused_outside_any() -> Vec<u8> {
-    vec![b'o']
 }
 
 /// The keyspace of a row of the state.

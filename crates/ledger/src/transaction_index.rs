@@ -1,60 +1,20 @@
 //! Where each transaction stands, by its id.
 //!
 //! The first receipt stays the answer for an id, so whoever orders a transaction asks first whether it
-//! was ordered before. Almost every one is new, and the sequences of its key show it: what was executed
-//! has used up its sequence. The index is asked only when that sequence is not free, or when some
-//! transaction of the key was refused for a sequence outside the window, which used up nothing.
-
-use std::sync::atomic::{AtomicBool, Ordering};
+//! was ordered before. Almost every one is new, and the sequences of its key show it: whatever was
+//! ordered has used up its sequence. The index is asked only when that sequence is not free.
 
 use contracts::Position;
 use contracts::execute::{SEQUENCE_OUTSIDE_WINDOW, SEQUENCE_USED};
-use primitives::identifier::{KeyAddress, TransactionId};
+use primitives::identifier::TransactionId;
 use primitives::receipt::Receipt;
 
-use crate::block::CheckedBlock;
 use crate::error::LedgerError;
 use crate::layout;
-use crate::store::{Keyspace, Scan, Snapshot, WriteBatch};
+use crate::store::{Keyspace, Snapshot, WriteBatch};
 
-/// Is there any key with a transaction that was refused for a sequence outside its window? Hardly any
-/// ledger has one.
-pub struct RefusedOutside(AtomicBool);
-
-impl RefusedOutside {
-    pub fn read(snapshot: &dyn Snapshot) -> Result<Self, LedgerError> {
-        let any = Scan::prefix(&layout::refused_outside_any()).limit(1);
-        Ok(Self(AtomicBool::new(!snapshot.range(Keyspace::Index, &any)?.is_empty())))
-    }
-
-    /// Does this key have one?
-    pub fn holds(&self, snapshot: &dyn Snapshot, key: &KeyAddress) -> Result<bool, LedgerError> {
-        let row = layout::refused_outside(key);
-        Ok(self.0.load(Ordering::Acquire) && snapshot.get(Keyspace::Index, &row)?.is_some())
-    }
-
-    /// Writes down where the transactions of a block stand; `before` were ordered before it. Only one
-    /// that was refused for its sequence can have been ordered before.
-    pub fn put(
-        &self,
-        batch: &mut WriteBatch,
-        block: &CheckedBlock,
-        receipts: &[Receipt],
-        snapshot: &dyn Snapshot,
-        before: u64,
-    ) -> Result<(), LedgerError> {
-        for (checked, receipt) in block.transactions().iter().zip(receipts) {
-            if receipt.code == SEQUENCE_OUTSIDE_WINDOW {
-                let key = checked.submission().transaction.envelope.signer.address();
-                batch.put(Keyspace::Index, layout::refused_outside(&key), []);
-                self.0.store(true, Ordering::Release);
-            }
-        }
-        put_places(batch, block.header().height.get(), receipts, snapshot, before)
-    }
-}
-
-/// Writes down where the transactions of a block stand, by their receipts.
+/// Writes down where the transactions of a block stand, by their receipts; `before` were ordered before
+/// it. Only one that was refused for its sequence can have been ordered before.
 pub fn put_places(
     batch: &mut WriteBatch,
     height: u64,

@@ -32,16 +32,14 @@ pub fn read(mut bytes: &[u8]) -> Result<Vec<(Keyspace, Row)>, CodecError> {
     Ok(rows)
 }
 
-/// Where the rows of a checkpoint lie, in their order: the whole state, the keys with a refused sequence,
-/// the changes of validators, and what was executed since the height to which the checkpoint's header
-/// commits.
-pub fn of_state(view: &View) -> [(Keyspace, Scan); 5] {
+/// Where the rows of a checkpoint lie, in their order: the whole state, the changes of validators, and
+/// what was executed since the height to which the checkpoint's header commits.
+pub fn of_state(view: &View) -> [(Keyspace, Scan); 4] {
     let first = layout::executed(view.head().header.executed.height.get());
     let last = layout::executed(view.height());
     [
         (Keyspace::State, Scan::all()),
         (Keyspace::StateByTime, Scan::all()),
-        (Keyspace::Index, Scan::prefix(&layout::refused_outside_any())),
         (Keyspace::Index, Scan::prefix(&layout::set_changes())),
         (Keyspace::Accumulator, Scan::between(Bound::Included(&first), Bound::Included(&last))),
     ]
@@ -51,7 +49,7 @@ pub fn of_state(view: &View) -> [(Keyspace, Scan); 5] {
 pub fn is_of_state(space: Keyspace, key: &[u8]) -> bool {
     match space {
         Keyspace::State | Keyspace::StateByTime => true,
-        Keyspace::Index => matches!(key.first(), Some(b'o' | b'v')),
+        Keyspace::Index => key.first() == Some(&b'v'),
         Keyspace::Accumulator => key.first() == Some(&b'e'),
         _ => false,
     }

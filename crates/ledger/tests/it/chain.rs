@@ -98,15 +98,18 @@ fn who_orders_learns_what_may_have_been_ordered_before() {
     assert_eq!(news(&ledger, &[1, 2, 1_024, 1_025]), [true, true, true, false]);
     append(&ledger, vec![appoint(&rules, 7, 1)]).unwrap();
     assert_eq!(news(&ledger, &[1, 2, 1_025, 1_026]), [false, true, true, false]);
-    // A transaction that was refused for its sequence used up nothing, and still was ordered.
-    let high = append(&ledger, vec![appoint(&rules, 8, 5_000)]).unwrap();
+    // A transaction that was refused for lying beyond the window has used its sequence up as well.
+    let high = append(&ledger, vec![appoint(&rules, 8, 1_500)]).unwrap();
     assert_eq!(high[0].code, 101);
-    append(&ledger, vec![advance(&rules, START + 900_000, 1)]).unwrap();
-    assert_eq!(news(&ledger, &[2, 3]), [false, false], "its key is looked up from now on");
-    let clock = advance(&rules, START + 1_800_000, 2);
-    assert_eq!(ledger.surely_new([of(clock)].into_iter()).unwrap(), [true], "other keys are not");
+    for sequence in 2..=1_400 {
+        append(&ledger, vec![appoint(&rules, 9, sequence)]).unwrap();
+    }
+    assert_eq!(news(&ledger, &[1_401, 1_500, 1_501]), [true, false, true]);
     let ledger = Ledger::open(Arc::clone(ledger.store()), None).unwrap();
-    assert_eq!(news(&ledger, &[2]), [false], "nor is that forgotten");
+    let again = append(&ledger, vec![appoint(&rules, 8, 1_500)]).unwrap();
+    assert_eq!(again[0].code, 100, "it never acts");
+    let position = ledger.view().position_of(&high[0].transaction).unwrap();
+    assert_eq!(position.map(|position| position.height), Some(3), "its first receipt stays");
 }
 
 #[test]
