@@ -106,6 +106,23 @@ impl Application {
         }
     }
 
+    /// Checks final blocks before their turn to be executed comes; they follow `before`. What is wrong
+    /// with one is said when it is executed.
+    pub(crate) fn check_ahead(&self, before: &OrderedBlock, blocks: &[OrderedBlock]) {
+        let Ordering { ledger, verifier, mempool, .. } = &self.ordering;
+        let chain = blocks.iter().map(|block| block.block().clone()).collect();
+        let parent = (before.header(), before.hash());
+        let known = |id: &TransactionId| mempool.known(id);
+        let checked = CheckedBlock::check_chain(chain, parent, ledger.rules(), &**verifier, &known);
+        let mut kept = self.kept.lock().expect(UNPOISONED);
+        for (block, checked) in blocks.iter().zip(checked) {
+            let Ok(checked) = checked else { return };
+            if kept.len() < MAX_KEPT {
+                kept.insert(block.hash(), checked);
+            }
+        }
+    }
+
     fn check(
         &self,
         block: &OrderedBlock,

@@ -24,6 +24,7 @@ use node::mempool::Mempool;
 use primitives::header::Certificate;
 use rand_core::CryptoRng;
 
+use crate::ahead::{Final, Updates};
 use crate::application::Application;
 use crate::block::{OrderedBlock, digest};
 use crate::certificate::certificate;
@@ -34,8 +35,6 @@ use crate::membership::Schemes;
 pub(crate) type Early = mpsc::Receiver<(u64, Message<EngineKey>)>;
 /// How long a node that is told to stop waits for its mempool to become empty.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
-
-type Updates = mpsc::UnboundedReceiver<Update<OrderedBlock>>;
 
 /// Where marshal reports. It never has more than a bounded number of blocks unacknowledged.
 #[derive(Clone)]
@@ -95,7 +94,7 @@ where
     pub(crate) async fn run(
         mut self,
         next: Height,
-        mut updates: Updates,
+        mut blocks: mpsc::Receiver<Final>,
         mut early_votes: Early,
         mut early_certificates: Early,
     ) -> Result<(), NodeError> {
@@ -118,14 +117,14 @@ where
                 early = early_certificates.recv() => {
                     self.heard(epoch, EpochChannel::Certificates, early)?;
                 },
-                update = updates.recv() => {
-                    let Some(update) = update else { return Err(ended("marshal ended")) };
-                    let Update::Block(block, acknowledgement) = update else { continue };
-                    self.deliver(block.inner()).await?;
+                block = blocks.recv() => {
+                    let Some(block) = block else { return Err(ended("marshal ended")) };
+                    let (block, acknowledgement) = block;
+                    self.deliver(&block).await?;
                     let has_new_peers = std::mem::take(&mut self.applied.has_new_peers);
                     if block.height() == self.last(epoch) {
                         epoch = epoch.next();
-                        let root = (block.height(), block.inner().digest());
+                        let root = (block.height(), block.digest());
                         self.epochs.enter(epoch, root).await?;
                         self.ask_ahead(epoch);
                     } else if has_new_peers {

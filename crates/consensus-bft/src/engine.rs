@@ -35,6 +35,7 @@ use primitives::header::MAX_VALIDATORS;
 use primitives::key::SigningKey;
 use rand_core::CryptoRng;
 
+use crate::ahead;
 use crate::application::Application;
 use crate::block::{Context, Digest, OrderedBlock};
 use crate::certificate::finalization;
@@ -213,6 +214,7 @@ where
     let (inbox, updates) = Inbox::new();
     marshal.start(inbox, buffer, fetch);
     gossip::start(&runtime, ordering, passed_on);
+    let blocks = ahead::start(&runtime, application.clone(), updates);
 
     let (muxes, early_votes, early_certificates) = muxes(&runtime, votes, certificates, resolver);
     let epochs =
@@ -220,7 +222,7 @@ where
     let next = floor.processed().map_or(floor_height, |processed| processed.height().next());
     let applied = Applied::default();
     Delivery { application, mailbox, schemes, epocher, epochs, ahead: None, applied }
-        .run(next, updates, early_votes, early_certificates)
+        .run(next, blocks, early_votes, early_certificates)
         .await
 }
 

@@ -16,6 +16,7 @@
 //!
 //! Where to start reading: [`engine`], then [`application`] and [`delivery`].
 
+mod ahead;
 pub mod application;
 pub mod block;
 pub mod certificate;

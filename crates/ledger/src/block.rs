@@ -86,6 +86,37 @@ impl CheckedBlock {
         Self::of_answers(block.header, answers, (parent, parent_hash), rules)
     }
 
+    /// The same for blocks that follow each other, the first of them `parent`. The signatures of all of
+    /// them are checked together, which costs less for each. A block is held against the header before
+    /// it, whatever came of that one.
+    ///
+    /// # Errors
+    /// As [`CheckedBlock::check`], for each block.
+    pub fn check_chain(
+        blocks: Vec<Block>,
+        (parent, parent_hash): (&Header, Hash),
+        rules: &Rules,
+        verifier: &dyn Verifier,
+        known: Known<'_>,
+    ) -> Vec<Result<Self, LedgerError>> {
+        let mut headers = Vec::with_capacity(blocks.len());
+        let mut submissions = Vec::new();
+        for block in blocks {
+            headers.push((block.header, block.submissions.len()));
+            submissions.extend(block.submissions);
+        }
+        let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, known);
+        let (mut answers, mut before) = (answers.into_iter(), (parent.clone(), parent_hash));
+        let mut checked = Vec::with_capacity(headers.len());
+        for (header, count) in headers {
+            let own = answers.by_ref().take(count).collect();
+            let next = (header.clone(), header.hash());
+            checked.push(Self::of_answers(header, own, (&before.0, before.1), rules));
+            before = next;
+        }
+        checked
+    }
+
     /// The same when the transactions were checked before, together with those of other blocks.
     pub(crate) fn of_answers(
         header: Header,

@@ -217,3 +217,38 @@ fn what_is_known_is_taken_only_when_every_byte_of_it_is_the_same() {
         assert_eq!(ids(&checked), ids(&block));
     }
 }
+
+#[test]
+fn blocks_that_follow_each_other_are_checked_together_as_one_by_one() {
+    let ledger = open(MemoryStore::new());
+    let rules = Arc::clone(ledger.rules());
+    append(&ledger, vec![]).unwrap();
+    let before = ledger.head();
+    let mut blocks = Vec::new();
+    for number in 1..=4 {
+        let (block, certificate) =
+            next_block(&ledger, vec![appoint(&rules, number, u64::from(number))]);
+        blocks.push(block.to_block());
+        ledger.append(&block, &certificate).unwrap();
+    }
+    let check = |blocks: Vec<Block>| {
+        let parent = (&before.header, before.hash);
+        CheckedBlock::check_chain(blocks, parent, &rules, &InLine::default(), &|_| None)
+    };
+    let checked = check(blocks.clone());
+    let as_they_were: Vec<_> = checked.iter().map(|it| it.as_ref().unwrap().to_block()).collect();
+    assert_eq!(as_they_were, blocks);
+
+    let mut forged = blocks.clone();
+    let mut submissions = forged[1].submissions.to_vec();
+    let signature = Signature::new([3; 64]);
+    submissions[0].transaction.signatures = vec![signature, signature].try_into().unwrap();
+    forged[1].submissions = submissions.try_into().unwrap();
+    let which: Vec<_> = check(forged).iter().map(Result::is_ok).collect();
+    assert_eq!(which, [true, false, true, true], "a signature changes no header");
+
+    let mut torn = blocks;
+    torn.remove(1);
+    let which: Vec<_> = check(torn).iter().map(Result::is_ok).collect();
+    assert_eq!(which, [true, false, true], "what does not follow is refused");
+}
