@@ -12,6 +12,7 @@ use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::{Clock, IoBuf, Spawner};
+use futures_util::FutureExt as _;
 use ledger::block::MAX_TRANSACTIONS;
 use node::Ordering;
 use primitives::codec::{self, Bounded};
@@ -23,6 +24,8 @@ use crate::membership::public_key;
 const GATHERED_BYTES: usize = 512 * 1024;
 /// The largest message: one largest transaction, with its signatures.
 pub const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES + MAX_PAYLOAD_BYTES + GATHERED_BYTES;
+/// Messages whose transactions are checked together at most.
+const MAX_TOGETHER: usize = 8;
 /// What has waited this long is passed on again.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -84,17 +87,24 @@ fn send<S: Sender<PublicKey = EngineKey>>(
 
 async fn take_in<R: Receiver<PublicKey = EngineKey>>(ordering: Ordering, mut receiver: R) {
     let mut warned = BTreeSet::new();
-    while let Ok((from, message)) = receiver.recv().await {
-        let batch: Batch = match codec::decode(message.as_ref()) {
-            Ok(batch) => batch,
-            Err(error) => {
-                if warned.insert(from.clone()) {
-                    tracing::warn!(peer = %from, %error, "a peer passed on what is no transaction");
+    while let Ok(first) = receiver.recv().await {
+        let (mut passed_on, mut next) = (Vec::new(), Some(first));
+        while let Some((from, message)) = next {
+            match codec::decode::<Batch>(message.as_ref()) {
+                Ok(batch) => passed_on.push((public_key(&from), batch.into_vec())),
+                Err(error) => {
+                    if warned.insert(from.clone()) {
+                        tracing::warn!(peer = %from, %error, "a peer passed on what is no transaction");
+                    }
                 }
-                continue;
             }
-        };
-        if let Err(error) = ordering.offer(public_key(&from), batch.into_vec()) {
+            // What came meanwhile is checked together: signatures cost less in a larger batch.
+            next = match passed_on.len() < MAX_TOGETHER {
+                true => receiver.recv().now_or_never().and_then(Result::ok),
+                false => None,
+            };
+        }
+        if let Err(error) = ordering.offer(passed_on) {
             tracing::error!(%error, "transactions of a peer could not be taken in");
             return;
         }

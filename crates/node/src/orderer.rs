@@ -53,13 +53,14 @@ pub struct Ordering {
 }
 
 impl Ordering {
-    /// Takes transactions that another node passed on into the mempool: their form is checked and
-    /// their senders are known, as with those that are sent here.
+    /// Takes transactions that other nodes passed on into the mempool, each batch with the node it
+    /// came from: their form is checked, of all batches together, and their senders are known, as with
+    /// those that are sent here.
     ///
     /// # Errors
     /// [`NodeError`] when the store cannot be read.
-    pub fn offer(&self, origin: PublicKey, submissions: Vec<Submission>) -> Result<(), NodeError> {
-        Ok(self.doors.0.offer(origin, submissions)?)
+    pub fn offer(&self, passed_on: Vec<(PublicKey, Vec<Submission>)>) -> Result<(), NodeError> {
+        Ok(self.doors.0.offer(passed_on)?)
     }
 
     /// Completes when this node has executed `height`.

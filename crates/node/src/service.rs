@@ -263,17 +263,20 @@ impl Service {
         Ok(places)
     }
 
-    /// The same for what another node passes on; nobody waits for an answer.
-    pub fn offer(
-        &self,
-        origin: PublicKey,
-        submissions: Vec<Submission>,
-    ) -> Result<(), LedgerError> {
+    /// The same for what other nodes pass on; nobody waits for an answer.
+    pub fn offer(&self, passed_on: Vec<(PublicKey, Vec<Submission>)>) -> Result<(), LedgerError> {
+        let (mut origins, mut submissions) = (Vec::with_capacity(passed_on.len()), Vec::new());
+        for (origin, batch) in passed_on {
+            origins.push((origin, batch.len()));
+            submissions.extend(batch);
+        }
         let (rules, verifier) = (self.ledger.rules(), &*self.verifier);
         let known = |id: &TransactionId| self.mempool.known(id);
         let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, &known);
-        let admitted = self.judge_all(answers)?.into_iter().flatten().collect();
-        self.mempool.offer(origin, admitted);
+        let mut judged = self.judge_all(answers)?.into_iter();
+        for (origin, count) in origins {
+            self.mempool.offer(origin, judged.by_ref().take(count).flatten().collect());
+        }
         Ok(())
     }
 
