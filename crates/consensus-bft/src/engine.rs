@@ -18,6 +18,7 @@ use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::{self};
 use commonware_consensus::types::{Epoch, FixedEpocher, Height, ViewDelta};
+use commonware_consensus::{CertifiableBlock as _, Epochable as _, Heightable as _};
 use commonware_cryptography::certificate::{Scheme as _, Verifier as _};
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_cryptography::{Digested, Sha256, Signer as _};
@@ -33,12 +34,14 @@ use ledger::LedgerError;
 use node::{NodeError, Ordering};
 use primitives::header::MAX_VALIDATORS;
 use primitives::key::SigningKey;
+use primitives::units::BlockHeight;
 use rand_core::CryptoRng;
 
 use crate::ahead;
 use crate::application::Application;
 use crate::block::{Context, Digest, OrderedBlock};
-use crate::certificate::finalization;
+use crate::bridge::bridge;
+use crate::certificate::{Finalization, finalization};
 use crate::delivery::{Applied, Delivery, Early, Inbox};
 use crate::gossip;
 use crate::membership::{Schemes, engine_signer};
@@ -192,10 +195,13 @@ where
     let blocks = archive(archive_names(&config.prefix, "block"), cache.clone(), ());
     let blocks = immutable::Archive::init(runtime.child("blocks"), blocks);
     let blocks = blocks.await.map_err(unreadable)?;
-    let (start, floor_height) = begin(&ordering, &config.key, &genesis, &schemes)?;
+    let Beginning { height: begins_at, floor, bridge } = begin(&ordering, &config.key, &schemes)?;
+    // The engine of the bridge's epoch begins with it; that of an anchor's epoch learns from peers.
+    let bridged = floor.clone().filter(|_| bridge.is_some());
+    let start = floor.map_or_else(|| Start::Genesis(genesis.digested()), Start::Floor);
     let marshal_config =
         marshal_config(schemes.clone(), epocher.clone(), start, &config.prefix, cache.clone());
-    let (marshal, mailbox, floor) = Marshal::<_, Standard<OrderedBlock>, _, _, _, _, _>::init(
+    let (marshal, mailbox, progress) = Marshal::<_, Standard<OrderedBlock>, _, _, _, _, _>::init(
         runtime.child("marshal"),
         finalizations,
         blocks,
@@ -213,40 +219,55 @@ where
     let adapter = Deferred::new(child, wrapped, mailbox.clone(), epocher.clone());
     let (inbox, updates) = Inbox::new();
     marshal.start(inbox, buffer, fetch);
+    if let Some(bridge) = bridge.filter(|_| progress.processed().is_none()) {
+        let round = bridge.context().round;
+        if !mailbox.verified(round, bridge.digested()).await {
+            return Err(NodeError::Engine("marshal ended".to_owned()));
+        }
+    }
     gossip::start(&runtime, ordering, passed_on);
     let blocks = ahead::start(&runtime, application.clone(), updates);
 
     let (muxes, early_votes, early_certificates) = muxes(&runtime, votes, certificates, resolver);
     let epochs =
-        Epochs::new(runtime, &config, schemes.clone(), adapter, (blocker, track, cache), muxes);
-    let next = floor.processed().map_or(floor_height, |processed| processed.height().next());
+        Epochs::new(runtime, &config, schemes.clone(), adapter, (blocker, track, cache), muxes)
+            .bridged(bridged);
+    let next = progress.processed().map_or(begins_at, |processed| processed.height().next());
     let applied = Applied::default();
     Delivery { application, mailbox, schemes, epocher, epochs, ahead: None, applied }
         .run(next, blocks, early_votes, early_certificates)
         .await
 }
 
-/// Where marshal begins, and with which key this node attests checkpoints.
+/// Where the engine begins.
+struct Beginning {
+    height: Height,
+    /// What makes the block there final; `None` at the genesis.
+    floor: Option<Finalization>,
+    /// The block there, when no peer can have it.
+    bridge: Option<OrderedBlock>,
+}
+
+/// Where the engine begins, and with which key this node attests checkpoints.
 ///
-/// A ledger that began with a snapshot has no engine's archive below the snapshot's anchor: marshal
-/// begins with the anchor, whose certificate the ledger keeps.
-fn begin(
-    ordering: &Ordering,
-    key: &SigningKey,
-    genesis: &OrderedBlock,
-    schemes: &Schemes,
-) -> Result<(Start, Height), NodeError> {
+/// A ledger that began with a snapshot has no engine's archive below the snapshot's anchor: the engine
+/// begins with the anchor, whose certificate the ledger keeps. One that was begun by a node alone has
+/// none below the bridge.
+fn begin(ordering: &Ordering, key: &SigningKey, schemes: &Schemes) -> Result<Beginning, NodeError> {
     ordering.checkpoints.attest_with(key.clone());
-    let Some(anchor) = ordering.ledger.restored_at()? else {
-        return Ok((marshal::Start::Genesis(genesis.clone().digested()), Height::zero()));
-    };
-    let damaged = LedgerError::Damaged { what: "anchor of the snapshot" };
-    let Some(sealed) = ordering.ledger.view().sealed_header(anchor.get())? else {
+    let anchor = ordering.ledger.restored_at()?.map_or(0, BlockHeight::get);
+    let bridge = bridge(ordering, key)?.filter(|bridge| bridge.height().get() > anchor);
+    let height = bridge.as_ref().map_or(Height::new(anchor), OrderedBlock::height);
+    if height == Height::zero() {
+        return Ok(Beginning { height, floor: None, bridge: None });
+    }
+    let damaged = LedgerError::Damaged { what: "block with which the engine begins" };
+    let Some(sealed) = ordering.ledger.view().sealed_header(height.get())? else {
         return Err(damaged.into());
     };
     let set = schemes.validators(Epoch::new(sealed.header.epoch))?;
     let floor = finalization(&sealed.header, &sealed.certificate, &set).ok_or(damaged)?;
-    Ok((marshal::Start::Floor(floor), Height::new(anchor.get())))
+    Ok(Beginning { height, floor: Some(floor), bridge })
 }
 
 fn epocher(rules: &Rules) -> FixedEpocher {
@@ -443,6 +464,8 @@ where
     track: T,
     cache: CacheRef,
     muxes: Muxes<S>,
+    /// The bridge, with which the engine of its epoch begins.
+    bridged: Option<Finalization>,
     engine: Option<Handle<()>>,
     kept_votes: VecDeque<Message<EngineKey>>,
     kept_certificates: VecDeque<Message<EngineKey>>,
@@ -489,10 +512,16 @@ where
             track,
             cache,
             muxes,
+            bridged: None,
             engine: None,
             kept_votes: VecDeque::new(),
             kept_certificates: VecDeque::new(),
         }
+    }
+
+    /// The engine of a bridge's epoch begins with it.
+    fn bridged(self, bridged: Option<Finalization>) -> Self {
+        Self { bridged, ..self }
     }
 
     pub(crate) const fn runtime(&self) -> &E {
@@ -559,6 +588,7 @@ where
         scheme: Scheme,
         root: Digest,
     ) -> SimplexEngine<E, A, B> {
+        let bridged = self.bridged.clone().filter(|bridge| bridge.epoch() == epoch);
         simplex::Engine::new(
             context,
             simplex::Config {
@@ -572,7 +602,7 @@ where
                 partition: self.partition(epoch),
                 mailbox_size: MAILBOX,
                 epoch,
-                floor: Floor::Genesis(root),
+                floor: bridged.map_or(Floor::Genesis(root), Floor::Finalized),
                 replay_buffer: WRITE_BUFFER,
                 write_buffer: WRITE_BUFFER,
                 page_cache: self.cache.clone(),

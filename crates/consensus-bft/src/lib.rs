@@ -19,6 +19,7 @@
 mod ahead;
 pub mod application;
 pub mod block;
+mod bridge;
 pub mod certificate;
 pub mod delivery;
 pub mod engine;

@@ -105,11 +105,6 @@ impl Orderer for Bft {
     fn run(&mut self, ordering: &Ordering) -> Result<(), NodeError> {
         let ledger = Arc::clone(&ordering.ledger);
         let view = ledger.view();
-        if view.header(1)?.is_some_and(|first| first.context.is_empty()) {
-            let reason = "the ledger was begun by a node that orders alone, and its blocks do not say \
-                          what the engine needs";
-            return Err(NodeError::Engine(reason.to_owned()));
-        }
         let validators = view.validators_at(view.height() + 1)?.current;
         warn_at_start(&validators, &self.key);
         let runner = runtime_tokio::Runner::new(

@@ -15,7 +15,7 @@ use contracts::registry::AppointRegulator;
 use ledger::snapshot::{create, restore};
 use ledger::store::MemoryStore;
 use ledger::{Ledger, Outcome};
-use node::{Node, SystemClock, Threads, WallClock};
+use node::{Node, Solo, SystemClock, Threads, WallClock};
 use primitives::codec::{Bounded, Text};
 use primitives::envelope::Submission;
 use primitives::header::ValidatorSet;
@@ -90,6 +90,15 @@ impl Network {
         let stores = (0..nodes).map(|_| MemoryStore::new()).collect();
         let directory = Folder::new(name);
         Self { genesis: genesis(epoch_blocks), addresses, stores, directory }
+    }
+
+    /// Starts the first one as a node that orders alone.
+    fn start_alone(&self) -> Node {
+        let store = Arc::new(self.stores[0].clone());
+        let ledger = Ledger::open(store, Some(self.genesis.clone())).expect("a ledger");
+        let clock = Arc::new(SystemClock::default());
+        let solo = Box::new(Solo::new(key(1)));
+        Node::start_with(Arc::new(ledger), solo, clock, Arc::new(Threads::new(1))).expect("a node")
     }
 
     /// Starts one of the four that know each other from the beginning.
@@ -322,4 +331,71 @@ fn a_fifth_node_begins_with_a_snapshot() {
     let target = height(&nodes[0]) + EPOCH;
     until("it follows again after a restart", || height(&again) >= target);
     agree(&[&nodes[0], &again], target);
+}
+
+#[test]
+fn a_ledger_that_one_node_ordered_alone_becomes_one_of_four() {
+    let mut network = Network::new("bridge", 4, SHORT_EPOCH);
+    network.genesis.validators = ValidatorSet::new(vec![key(1).public()]).expect("one key");
+    let ledger_id = network.genesis.ledger_id();
+    let signer = |number| Signer::new(key(number), ledger_id, Sequence::new(1));
+    let mut owner = signer(9);
+    let mut regulators: Vec<_> = (20..24).map(signer).collect();
+
+    let alone = network.start_alone();
+    for (index, regulator) in regulators.iter_mut().enumerate() {
+        assert_eq!(submit(&alone, appointment(&mut owner, 20 + index as u8)).code, 0);
+        assert_eq!(submit(&alone, registration(&network, regulator, index)).code, 0);
+    }
+    let last_alone = height(&alone);
+    alone.stop().expect("a graceful end");
+
+    // Another node cannot take the step.
+    network.stores[1] = network.stores[0].clone();
+    assert!(network.start(1).stop().is_err());
+    network.stores[1] = MemoryStore::new();
+
+    let kept = network.directory.0.join("checkpoints");
+    let mut nodes = vec![network.start(0)];
+    nodes[0].checkpoints().keep_in(kept.clone());
+    assert_eq!(submit(&nodes[0], appointment(&mut owner, 30)).code, 0);
+    let bridge = nodes[0].ledger().view().header(last_alone + 1).expect("the store reads");
+    assert!(!bridge.expect("a header").context.is_empty());
+    let in_office = nodes[0].ledger().rules().epoch_of(height(&nodes[0])) + 2;
+    // It goes on after a stop, from what the engine kept.
+    nodes.pop().expect("the only one").stop().expect("a graceful end");
+    nodes.push(network.start(0));
+    nodes[0].checkpoints().keep_in(kept.clone());
+    let first = nodes[0].ledger().rules().first_height_of(in_office);
+    until("the regulators come into office", || height(&nodes[0]) >= first);
+    checkpoint(&[&nodes[0]], &mut regulators[0]);
+
+    let mut file = Vec::new();
+    create(&nodes[0].ledger().view(), &kept, &mut file, &mut |_| {}).expect("a snapshot");
+    for index in 1..4 {
+        let store = Arc::new(network.stores[index].clone());
+        restore(&file[..], Some(ledger_id), &Threads::new(1), store, &mut |_, _| {})
+            .expect("it is right");
+        nodes.push(network.start(index));
+    }
+    let add: Vec<_> = (2..5).map(|number| key(number).public()).collect();
+    let add = Bounded::try_from(add).expect("three keys");
+    let body = ProposeChange { change: Change::Seats { remove: Bounded::default(), add } };
+    let others: Vec<_> = (21..24).map(key).collect();
+    let others: Vec<_> = others.iter().collect();
+    let proposal = regulators[0].submission(body, Vec::new(), &others, valid_until());
+    assert_eq!(submit(&nodes[0], proposal.expect("small")).code, 0);
+    for number in 2..5 {
+        until("every new validator's vote counts", || counts(&nodes[0], &key(number).public()));
+    }
+    let next = submit(&nodes[3], appointment(&mut owner, 31));
+    assert_eq!(next.code, 0);
+    agree(&nodes.iter().collect::<Vec<_>>(), next.position.height);
+
+    // The one that began alone may be away like every other.
+    nodes.remove(0).stop().expect("a graceful end");
+    let without = submit(&nodes[0], appointment(&mut owner, 32));
+    assert_eq!(without.code, 0);
+    nodes.insert(0, network.start(0));
+    agree(&nodes.iter().collect::<Vec<_>>(), without.position.height);
 }
