@@ -1,6 +1,9 @@
 //! `gridtally simulate network`: whole networks with faults, each from one seed.
 
 use std::str::FromStr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use clap::Args;
 use network_simulator::{Faults, SeedReport, simulate};
@@ -25,6 +28,9 @@ pub struct SimulateNetwork {
     /// or `all` (all but the last).
     #[arg(long, value_name = "FAULTS", default_value = "all")]
     faults: Faults,
+    /// Seeds that run at the same time; as many as the machine has processors unless told otherwise.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,20 +51,59 @@ impl FromStr for Seeds {
     }
 }
 
-impl SimulateNetwork {
-    pub fn run(self, global: &Global) -> Result<Exit, Ended> {
-        let Seeds { first, end } = self.seeds;
-        let (mut blocks, mut violations, mut failing) = (0, 0_usize, None::<SeedReport>);
-        for seed in first..end {
-            let report = simulate(seed, self.faults, None);
-            blocks += report.blocks;
-            violations += report.violations.len();
-            if !report.violations.is_empty() && failing.is_none() {
-                eprintln!("gridtally: seed {seed}: {}", report.violations[0]);
-                failing = Some(report);
-            }
+/// What came of the seeds so far.
+#[derive(Default)]
+struct Tally {
+    blocks: u64,
+    violations: usize,
+    /// The first of those that failed, by number.
+    failing: Option<SeedReport>,
+}
+
+impl Tally {
+    fn add(&mut self, report: SeedReport) {
+        self.blocks += report.blocks;
+        self.violations += report.violations.len();
+        let Some(violation) = report.violations.first() else { return };
+        eprintln!("gridtally: seed {}: {violation}", report.seed);
+        if self.failing.as_ref().is_none_or(|first| report.seed < first.seed) {
+            self.failing = Some(report);
         }
-        let seeds = end - first;
+    }
+}
+
+impl SimulateNetwork {
+    /// Each seed is a run of its own, so they run side by side; what comes out is the same.
+    fn simulate(&self) -> Tally {
+        let Seeds { first, end } = self.seeds;
+        let bar = output::progress(end - first, "seeds");
+        let (next, tally) = (AtomicU64::new(first), Mutex::new(Tally::default()));
+        let work = || {
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= end {
+                    return;
+                }
+                let report = simulate(seed, self.faults, None);
+                tally.lock().expect("nothing panics while it holds the tally").add(report);
+                bar.inc(1);
+            }
+        };
+        let cores = || thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let jobs = self.jobs.map_or_else(cores, usize::from);
+        thread::scope(|scope| {
+            for _ in 1..jobs {
+                scope.spawn(work);
+            }
+            work();
+        });
+        bar.finish_and_clear();
+        tally.into_inner().expect("nothing panics while it holds the tally")
+    }
+
+    pub fn run(self, global: &Global) -> Result<Exit, Ended> {
+        let seeds = self.seeds.end - self.seeds.first;
+        let Tally { blocks, violations, failing } = self.simulate();
         if global.json {
             output::json(&json!({
                 "seeds": seeds,
