@@ -36,6 +36,10 @@ pub struct Demo {
     /// What is played.
     #[command(flatten)]
     day: Day,
+    /// Validators: this process and further ones in processes of their own, which order together.
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(play::MAX_NODES)))]
+    nodes: u32,
     /// Where the API listens [default: 127.0.0.1:7410, a free port with --once].
     #[arg(long, value_name = "ADDRESS", env = "GRIDTALLY_LISTEN")]
     listen: Option<SocketAddr>,
@@ -91,11 +95,16 @@ impl Demo {
         };
         let port = if self.once { 0 } else { 7410 };
         let listen = self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)));
-        let play =
-            Play { plan: self.day.plan()?, dir: dir.clone(), listen, per_slot: Duration::ZERO };
+        let play = Play {
+            plan: self.day.plan()?,
+            dir: dir.clone(),
+            listen,
+            per_slot: Duration::ZERO,
+            nodes: self.nodes,
+        };
         let played = play.run()?;
         if global.json {
-            output::json(&play::summary(&played.report, played.proofs))?;
+            output::json(&played.summary())?;
         } else {
             play::print(&played)?;
         }

@@ -3,27 +3,20 @@
 
 mod traffic;
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use client::connection::Connection;
-use contracts::Genesis;
 use primitives::calendar::LocalDay;
-use primitives::key::SigningKey;
 use serde_json::{Value, json};
-use simulator::demo_keys::DemoRole;
 use simulator::load::{Latency, LoadPlan, LoadReport, Rate, Target, run};
 use simulator::plan::DayPlan;
 
 use super::connect::ended;
-use super::keys::write_key;
-use super::network::free_ports;
+use super::founders::{Founders, NodeChild};
 use crate::cli::Global;
-use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
 use crate::output;
 
@@ -127,7 +120,7 @@ impl Load {
         let target = Target {
             url: nodes[0].url.clone(),
             validators: self.nodes,
-            processes: nodes.iter().map(|node| node.child.id()).collect(),
+            processes: nodes.iter().map(NodeChild::id).collect(),
             store: nodes[0].dir.join("ledger"),
         };
         let spinner = output::progress(0, "");
@@ -190,97 +183,6 @@ fn catch_up(founders: &Founders<'_>, place: u32, others: &str) -> Result<Duratio
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(began.elapsed())
-}
-
-/// A node in a process of its own; it ends with the command.
-struct NodeChild {
-    child: Child,
-    url: String,
-    dir: PathBuf,
-}
-
-/// Fresh nodes below a directory, validators of one ledger.
-struct Founders<'a> {
-    dir: PathBuf,
-    plan: &'a DayPlan,
-    genesis: Genesis,
-    ports: Vec<u16>,
-}
-
-impl<'a> Founders<'a> {
-    fn new(dir: PathBuf, plan: &'a DayPlan, nodes: u32) -> Result<Self, Ended> {
-        let genesis = simulator::plan::genesis_among(plan, nodes).end_with(Exit::Usage)?;
-        let ports = free_ports(nodes as usize, genesis.validators[0])?;
-        Ok(Self { dir, plan, genesis, ports })
-    }
-
-    fn start(&self, place: u32) -> Result<NodeChild, Ended> {
-        let is_alone = self.ports.len() == 1;
-        let mut arguments = Vec::new();
-        let others = self.genesis.validators.iter().zip(&self.ports).zip(0..);
-        for ((key, port), other) in others.filter(|_| !is_alone) {
-            let address = format!("127.0.0.1:{port}");
-            if other == place {
-                arguments.extend(["--peer-listen".to_owned(), address]);
-            } else {
-                arguments.extend(["--peer".to_owned(), format!("{key}@{address}")]);
-            }
-        }
-        let dir = match is_alone {
-            true => self.dir.clone(),
-            false => self.dir.join(format!("node-{}", place + 1)),
-        };
-        let key = self.plan.keys().key(DemoRole::Validator, place);
-        NodeChild::start(dir, &self.genesis, &key, &arguments)
-    }
-}
-
-impl NodeChild {
-    fn start(
-        dir: PathBuf,
-        genesis: &Genesis,
-        key: &SigningKey,
-        arguments: &[String],
-    ) -> Result<Self, Ended> {
-        let directory = Directory::create(&dir)?;
-        if directory.genesis_file().exists() {
-            return Err(anyhow!("{} holds a ledger already", dir.display())).end_with(Exit::Usage);
-        }
-        write_key(&directory.node_key_file(), key, None)?;
-        client::genesis_file::write(&directory.genesis_file(), genesis)
-            .map_err(anyhow::Error::from)?;
-        let program = std::env::current_exe().context("this program's own path is not known")?;
-        let mut child = Command::new(program)
-            .args(["node", "--json", "--listen", "127.0.0.1:0", "--dir"])
-            .arg(&dir)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the node cannot be started")?;
-        let mut text = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            for line in BufReader::new(stdout).lines() {
-                let line = line?;
-                text.push_str(&line);
-                if line == "}" {
-                    break;
-                }
-            }
-        }
-        let document: Value =
-            serde_json::from_str(&text).context("the node ended before it listened")?;
-        let url = document["url"].as_str().unwrap_or_default().to_owned();
-        Ok(Self { child, url, dir })
-    }
-}
-
-impl Drop for NodeChild {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A number with decimals as JSON has it, from whole thousandths.

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod connect;
 pub mod demo;
 pub mod export;
+mod founders;
 pub mod import;
 pub mod init;
 pub mod interrupt;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use client::connection::Connection;
 use client::genesis_file;
 use client::proof_file::ProofFile;
 use client::verify::{TrustAnchor, verify};
@@ -19,11 +20,16 @@ use simulator::pace::WallPace;
 use simulator::plan::DayPlan;
 use simulator::report::{BillRow, DayReport, Phase, Progress, Totals};
 
+use super::connect::ended;
+use super::founders::{Founders, NodeChild};
 use super::keys::write_key;
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
 use crate::output;
 use crate::serve::{Running, Serve};
+
+/// Validators of a demonstration at most; a former one's are looked for up to this number.
+pub const MAX_NODES: u32 = 16;
 
 /// What is played and where.
 pub struct Play {
@@ -35,6 +41,8 @@ pub struct Play {
     pub listen: SocketAddr,
     /// How long a slot takes.
     pub per_slot: Duration,
+    /// Validators: this process is the first, the others are processes of their own.
+    pub nodes: u32,
 }
 
 /// A day that was played, on a node that still runs.
@@ -45,6 +53,8 @@ pub struct Played {
     pub proofs: usize,
     /// The node.
     pub running: Running,
+    /// The other validators.
+    pub others: Vec<NodeChild>,
     /// The directory.
     pub directory: Directory,
 }
@@ -55,7 +65,8 @@ impl Play {
     /// # Errors
     /// The first thing that went wrong; a proof that does not verify is one.
     pub fn run(self) -> Result<Played, Ended> {
-        let genesis = simulator::plan::genesis(&self.plan).end_with(Exit::Usage)?;
+        let founders = Founders::new(self.dir.clone(), &self.plan, self.nodes)?;
+        let genesis = founders.genesis().clone();
         let directory = fresh_directory(&self.dir)?;
         let keys = self.plan.keys();
         let validator = keys.key(DemoRole::Validator, 0);
@@ -70,12 +81,14 @@ impl Play {
             open_reads: true,
             read_model: Some(super::read_model::file(&directory)),
             checkpoints: None,
-            bft: None,
+            bft: founders.orderer(0, &directory),
         }
         .start()?;
         // Written when the port is ours: whoever finds a genesis finds its ledger.
         genesis_file::write(&directory.genesis_file(), &genesis).map_err(anyhow::Error::from)?;
         eprintln!("gridtally: node at http://localhost:{}", running.address.port());
+        let others = (1..self.nodes).map(|place| founders.start(place));
+        let others = others.collect::<Result<Vec<_>, _>>()?;
 
         let mut desk = LedgerDesk::new(
             running.node.submitter(),
@@ -89,9 +102,10 @@ impl Play {
                 .map_err(anyhow::Error::from)?;
         bars.finish();
         let proofs = prove(&running, &directory, &report)?;
-        let summary = summary(&report, proofs);
-        write_atomic(&directory.path().join("summary.json"), &summary)?;
-        Ok(Played { report, proofs, running, directory })
+        require_agreement(&running, &others)?;
+        let played = Played { report, proofs, running, others, directory };
+        write_atomic(&played.directory.path().join("summary.json"), &played.summary())?;
+        Ok(played)
     }
 }
 
@@ -113,7 +127,10 @@ fn fresh_directory(dir: &Path) -> Result<Directory, Ended> {
     }
     // The store's lock tells whether its node still runs.
     drop(directory.open_store()?);
-    for name in ["proofs", "keys", "ledger"] {
+    let of_others = (1..=MAX_NODES).map(|number| format!("node-{number}"));
+    for name in
+        ["proofs", "keys", "ledger", "consensus"].map(str::to_owned).into_iter().chain(of_others)
+    {
         let path = dir.join(name);
         if path.exists() {
             std::fs::remove_dir_all(&path)
@@ -209,7 +226,9 @@ impl Bars {
 fn prove(running: &Running, directory: &Directory, report: &DayReport) -> Result<usize, Ended> {
     std::fs::create_dir_all(directory.proofs())?;
     let trusted = TrustAnchor::Genesis(Box::new(directory.genesis()?));
-    let view = running.node.reader().view()?;
+    let reader = running.node.reader();
+    running.runtime.block_on(reader.provable(report.height));
+    let view = reader.view()?;
     let bar = output::progress(report.bills.len() as u64, "bills");
     bar.set_prefix("proofs");
     for row in &report.bills {
@@ -226,8 +245,33 @@ fn prove(running: &Running, directory: &Directory, report: &DayReport) -> Result
     Ok(report.bills.len())
 }
 
-/// The day as one JSON document.
-pub fn summary(report: &DayReport, proofs: usize) -> Value {
+/// Every validator must have the same block where the first one stands, and so the same state.
+fn require_agreement(running: &Running, others: &[NodeChild]) -> Result<(), Ended> {
+    let height = running.node.reader().view()?.height();
+    let block = |url: &str| -> Result<Value, Ended> {
+        let connection = Connection::new(url).map_err(ended)?;
+        let path = format!("/v1/blocks/{height}?at_least={height}");
+        Ok(connection.get_json(&path).map_err(ended)?["header"]["bytes"].take())
+    };
+    let own = block(&format!("http://127.0.0.1:{}", running.address.port()))?;
+    for other in others {
+        if block(&other.url)? != own {
+            return Err(anyhow!("{} has another block {height}", other.dir.display()).into());
+        }
+    }
+    Ok(())
+}
+
+impl Played {
+    /// The day as one JSON document.
+    pub fn summary(&self) -> Value {
+        let mut document = summary(&self.report, self.proofs);
+        document["nodes"] = json!(1 + self.others.len());
+        document
+    }
+}
+
+fn summary(report: &DayReport, proofs: usize) -> Value {
     let micro = |amount: MicroCurrency| amount.get().to_string();
     let totals = |totals: &Totals| {
         json!({
@@ -324,6 +368,10 @@ pub fn print(played: &Played) -> Result<(), Ended> {
     output::line(&bill_table(report, &money).to_string())?;
     for line in summary_lines(report, played.proofs, &money) {
         output::line(&line)?;
+    }
+    if !played.others.is_empty() {
+        let nodes = 1 + played.others.len();
+        output::line(&format!("nodes        {nodes} validators agree on every block"))?;
     }
     Ok(())
 }

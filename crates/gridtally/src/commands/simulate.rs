@@ -80,11 +80,16 @@ impl Simulate {
             .tempdir()
             .context("no temporary folder can be made; give --dir")?;
         let dir = self.dir.unwrap_or_else(|| temporary.path().to_owned());
-        let play =
-            Play { plan: self.day.plan()?, dir, listen: self.listen, per_slot: self.speed.0 };
+        let play = Play {
+            plan: self.day.plan()?,
+            dir,
+            listen: self.listen,
+            per_slot: self.speed.0,
+            nodes: 1,
+        };
         let played = play.run()?;
         if global.json {
-            output::json(&play::summary(&played.report, played.proofs))?;
+            output::json(&played.summary())?;
         } else {
             play::print(&played)?;
         }

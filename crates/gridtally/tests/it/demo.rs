@@ -46,6 +46,38 @@ fn the_demo_leaves_genesis_proofs_and_summary_and_every_bill_verifies() {
 }
 
 #[test]
+fn four_validators_play_the_same_day() {
+    let (alone, among) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let by_one = small_demo(alone.path());
+    let dir = among.path().to_str().unwrap();
+    let by_four = json(&["demo", "--once", "--json", "--homes", "6", "--nodes", "4", "--dir", dir]);
+    assert_eq!((&by_one["nodes"], &by_four["nodes"]), (&1.into(), &4.into()));
+    // Another genesis, so other ids; what was measured, billed and paid is the same to the micro.
+    for field in ["readings", "households", "boundaries", "proofs_verified"] {
+        assert_eq!(by_one[field], by_four[field], "{field}");
+    }
+    let files = proofs(among.path());
+    assert_eq!(files.len(), 9);
+    let genesis = format!("{dir}/genesis.json");
+    let mut arguments = vec!["verify", "--json", "--require-anchor", "--genesis", &genesis];
+    arguments.extend(files.iter().map(String::as_str));
+    json(&arguments);
+    let proof: Value = serde_json::from_slice(&std::fs::read(&files[0]).unwrap()).unwrap();
+    let signatures = proof["anchor"]["certificate"]["signatures"].as_array().unwrap();
+    assert!(signatures.len() >= 3, "more than two thirds of four sign: {signatures:?}");
+    // Each of them executes every block again, to the same roots.
+    let replayed = |dir: &str| {
+        let replayed = json(&["replay", "--json", "--dir", dir]);
+        (replayed["height"].as_str().unwrap().parse::<u64>().unwrap(), replayed)
+    };
+    for directory in [dir.to_owned(), format!("{dir}/node-2"), format!("{dir}/node-4")] {
+        let (height, replayed) = replayed(&directory);
+        let played: u64 = by_four["height"].as_str().unwrap().parse().unwrap();
+        assert!(height >= played, "{directory}: {replayed}");
+    }
+}
+
+#[test]
 fn the_flat_rate_is_2500_then_500_then_0() {
     let dir = tempfile::tempdir().unwrap();
     let fixed = &small_demo(dir.path())["flat_rate_500_kwh"];
