@@ -67,6 +67,12 @@ kinds! {
     /// The reader may not see this at all.
     NOT_ENTITLED = 403 "NotEntitled" "the reader may not see this"
         "open a session as a party that may see it";
+    /// The node may not hold the values that were handed to it.
+    NODE_NOT_ENTITLED = 403 "NodeNotEntitled" "this node may not hold these values"
+        "hand them to a node of the household or of who bills it";
+    /// The values of a private ledger are not here.
+    VALUES_NOT_HELD = 404 "ValuesNotHeld" "this node does not hold these values"
+        "ask a node of the household or of who bills it";
     /// No such address.
     NO_SUCH_ADDRESS = 404 "NoSuchAddress" "there is nothing at this address"
         "all addresses stand in /v1/openapi.json";
@@ -281,6 +287,11 @@ impl From<SubmitError> for Problem {
                 problem.retry_after = Some(RETRY_QUOTA);
                 problem
             }
+            SubmitError::NotEntitled { entitled } => {
+                let parties: Vec<_> = entitled.iter().map(ToString::to_string).collect();
+                Self::new(NODE_NOT_ENTITLED, detail).with("entitled", parties)
+            }
+            SubmitError::KeepsNoValues => Self::new(NODE_NOT_ENTITLED, detail),
             SubmitError::Overloaded => Self::new(OVERLOADED, detail),
             SubmitError::Stopping => Self::new(STOPPING, detail),
         }

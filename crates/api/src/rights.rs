@@ -11,6 +11,9 @@
 //! | a transaction's body, payload and bytes | who signed it, whom its body is about, regulators; any party where the content is public |
 //! | the values of an event | as for the usage point, parties or accounts that it names |
 //!
+//! On a private ledger readings are seen by nobody but those who may hold them: customer and biller, and
+//! regulators while a bill over them is in dispute; and only on nodes that hold them.
+//!
 //! A suspended or closed party keeps what is its own and loses what its office gave it. A session's key
 //! is looked up in each view anew: revoked there, it gives no rights any more.
 
@@ -18,13 +21,17 @@ use contracts::account::{Account, AccountKind};
 use contracts::billing::ChargeTarget;
 use contracts::registry::{Holder, Party, PartyStatus, Role, UsagePoint};
 use contracts::tariff::AssignmentTarget;
-use contracts::{Body, Event, State};
+use contracts::{Body, Event, Rules, State};
 use ledger::{LedgerError, View};
+use primitives::calendar::LocalDay;
 use primitives::envelope::Envelope;
 use primitives::identifier::{BillId, PartyId, StationId, UsagePointId};
 use primitives::key::PublicKey;
 
 use crate::session::Session;
+
+/// A day of a usage point.
+type Day = (UsagePointId, LocalDay);
 
 /// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +111,15 @@ impl Viewer {
             || self.is(usage_point.customer)
             || self.is_active(usage_point.biller)
             || self.is_active(grid_operator)
+    }
+
+    /// The readings of a usage point's day, of those who see the usage point.
+    #[must_use]
+    pub fn sees_readings(&self, state: &dyn State, rules: &Rules, (id, day): Day) -> bool {
+        if !rules.is_private() || matches!(self, Self::Unrestricted) {
+            return true;
+        }
+        self.party().is_some_and(|party| state.may_hold_values(party, id, day))
     }
 
     /// All accounts of a party.
@@ -222,6 +238,10 @@ impl Viewer {
             }
             Body::SubmitReading(body) => point(body.usage_point),
             Body::SealDay(body) => point(body.usage_point),
+            Body::SealPrivateDay(body) => point(body.usage_point),
+            Body::SubstituteDay(body) => point(body.usage_point),
+            Body::ErasePayloads(body) => point(body.usage_point),
+            Body::IssuePrivateBill(body) => point(body.usage_point),
             Body::EstimateDay(body) => point(body.usage_point),
             Body::CorrectReading(body) => point(body.usage_point),
             Body::AssignTariff(body) => match body.target {
@@ -271,6 +291,7 @@ impl Viewer {
             | Event::DayEstimated { .. }
             | Event::StandardProfilePublished { .. }
             | Event::DaySealed { .. }
+            | Event::PayloadsErased { .. }
             | Event::ReadingCorrected { .. }
             | Event::FrequencyPublished { .. }
             | Event::FrequencyCorrected { .. }

@@ -218,6 +218,7 @@ enum ClockJson {
 #[serde(rename_all = "kebab-case")]
 enum PrivacyJson {
     Open,
+    Private,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -275,6 +276,7 @@ impl GenesisJson {
             },
             privacy: match genesis.privacy {
                 Privacy::Open => PrivacyJson::Open,
+                Privacy::Private => PrivacyJson::Private,
             },
             time: Written(genesis.time),
             slot_minutes: genesis.slot_minutes,
@@ -317,6 +319,7 @@ impl GenesisJson {
             },
             privacy: match self.privacy {
                 PrivacyJson::Open => Privacy::Open,
+                PrivacyJson::Private => Privacy::Private,
             },
             time: self.time.0,
             slot_minutes: self.slot_minutes,

@@ -35,6 +35,7 @@ pub mod estimation_json;
 pub mod frequency_file;
 pub mod genesis_file;
 pub mod key_file;
+pub mod private_bill_json;
 pub mod proof_file;
 pub mod readings_file;
 pub mod session;

@@ -52,8 +52,8 @@ struct SealsJson {
     frequency: Vec<Base64>,
 }
 
-/// The seal of a day; with a path it is a gateway's. Whether another is the meter's own or the
-/// biller's estimate is what its transaction says.
+/// The seal of a day; with a path it is a gateway's. Whether another is the meter's own, or the biller's
+/// estimate or substitute, is what its transaction says.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SealJson {
@@ -185,15 +185,24 @@ fn signed(transaction: &SignedTransaction) -> Base64 {
     Base64(encode(transaction))
 }
 
-fn is_estimate(transaction: &SignedTransaction) -> bool {
+/// Who sealed a day with a transaction of this kind.
+fn seal_of(transaction: SignedTransaction) -> DaySeal {
     let envelope = &transaction.envelope;
-    matches!(Body::decode(envelope.kind, &envelope.body), Ok(Body::EstimateDay(_)))
+    match Body::decode(envelope.kind, &envelope.body) {
+        Ok(Body::EstimateDay(_)) => DaySeal::Estimate(transaction),
+        Ok(Body::SealPrivateDay(_)) => DaySeal::PrivateMeter(transaction),
+        Ok(Body::SubstituteDay(_)) => DaySeal::Substitute(transaction),
+        _ => DaySeal::Meter(transaction),
+    }
 }
 
 impl SealJson {
     fn of(seal: &DaySeal) -> Self {
         let path = match seal {
-            DaySeal::Meter(_) | DaySeal::Estimate(_) => None,
+            DaySeal::Meter(_)
+            | DaySeal::Estimate(_)
+            | DaySeal::PrivateMeter(_)
+            | DaySeal::Substitute(_) => None,
             DaySeal::Gateway { path, .. } => Some(PathJson::of(path)),
         };
         Self { transaction: signed(seal.transaction()), path }
@@ -202,8 +211,7 @@ impl SealJson {
     fn seal(self) -> Result<DaySeal, ProofFileError> {
         let transaction = proof_columns::transaction(&self.transaction)?;
         Ok(match self.path {
-            None if is_estimate(&transaction) => DaySeal::Estimate(transaction),
-            None => DaySeal::Meter(transaction),
+            None => seal_of(transaction),
             Some(path) => DaySeal::Gateway { transaction, path: path.path()? },
         })
     }

@@ -2,8 +2,9 @@
 
 use contracts::metering::estimation::{EstimationInputs, ProfileNeeded, estimate};
 use contracts::metering::{
-    CorrectReading, EstimateDay, GatewayBatch, GatewayEntry, Registers, SealDay, SealFrequencyDay,
-    SealGatewayBatch, SubmitReading, frequency_root,
+    CorrectReading, EstimateDay, GatewayBatch, GatewayEntry, PrivateDayPayload, Registers, SealDay,
+    SealFrequencyDay, SealGatewayBatch, SealPrivateDay, SubmitReading, SubstituteDay,
+    frequency_root,
 };
 use contracts::{Body, Malformed, Rules};
 use primitives::calendar::{LocalDay, SettlementPeriod};
@@ -233,6 +234,76 @@ impl Signer {
             corrects: bounded("corrected slots", day.corrects.to_vec())?,
         };
         self.seal(rules, body, encode(&payload))
+    }
+
+    /// The meter's seal of a day on a private ledger. The payload of the submission is for a node of the
+    /// household or of its biller alone: another one refuses it, and nobody else should be sent it.
+    ///
+    /// # Errors
+    /// As [`Signer::seal_day`].
+    pub fn seal_private_day(
+        &mut self,
+        rules: &Rules,
+        day: &MeterDay<'_>,
+    ) -> Result<Submission, BuildError> {
+        let values = day_payload(rules, day.day, day.readings.to_vec(), day.seed)?;
+        let day_root = values.root(day.usage_point, rules.calendar().periods_of(day.day).first);
+        let payload = PrivateDayPayload { values, first: day.first, last: day.last()? };
+        let body = SealPrivateDay {
+            usage_point: day.usage_point,
+            day: day.day,
+            sequence: day.seal_sequence,
+            day_root,
+            registers: payload.registers(day.usage_point, day.day),
+        };
+        self.hand_over(rules, body, encode(&payload))
+    }
+
+    /// The meter's seal of a day, as the ledger wants it: private or open.
+    ///
+    /// # Errors
+    /// As [`Signer::seal_day`].
+    pub fn seal_meter_day(
+        &mut self,
+        rules: &Rules,
+        day: &MeterDay<'_>,
+    ) -> Result<Submission, BuildError> {
+        if rules.is_private() {
+            self.seal_private_day(rules, day)
+        } else {
+            self.seal_day(rules, day)
+        }
+    }
+
+    /// The biller's substitute for a day on a private ledger. For its payload see
+    /// [`Signer::seal_private_day`].
+    ///
+    /// # Errors
+    /// [`BuildError`]: the day has another number of slots, a value is of quality A.
+    pub fn substitute_day(
+        &mut self,
+        rules: &Rules,
+        (usage_point, day): (UsagePointId, LocalDay),
+        readings: &[Reading],
+        seed: DaySeed,
+    ) -> Result<Submission, BuildError> {
+        let payload = day_payload(rules, day, readings.to_vec(), seed)?;
+        let day_root = payload.root(usage_point, rules.calendar().periods_of(day).first);
+        let body = SubstituteDay { usage_point, day, day_root };
+        self.hand_over(rules, body, encode(&payload))
+    }
+
+    /// A transaction with the private payload beside it, after the checks that an entitled node makes.
+    fn hand_over(
+        &mut self,
+        rules: &Rules,
+        body: impl Into<Body>,
+        payload: Vec<u8>,
+    ) -> Result<Submission, BuildError> {
+        let body = body.into();
+        body.check(&[], rules)?;
+        body.check_private(&payload, rules)?;
+        self.submission(body, payload, &[], Timestamp::ZERO)
     }
 
     /// One reading during the day. With [`slot_salt`] of the day's seed the day's seal will agree.

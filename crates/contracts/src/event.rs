@@ -477,4 +477,15 @@ events! {
         /// The root.
         root: Hash
     }
+    /// The values of a usage point's days were erased by those who held them; commitments stay.
+    PayloadsErased {
+        /// The usage point.
+        usage_point: UsagePointId,
+        /// The first local day.
+        first_day: LocalDay,
+        /// The last local day.
+        last_day: LocalDay,
+        /// Who asked for it.
+        by: PartyId
+    }
 }

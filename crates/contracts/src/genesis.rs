@@ -43,6 +43,8 @@ pub enum Clock {
 pub enum Privacy {
     /// Every node holds every payload; execution uses them.
     Open,
+    /// Only the nodes of those whom the values are about hold payloads; execution never sees one.
+    Private,
 }
 
 /// The one unit of account; a token is this unit (protocol §8).
@@ -267,6 +269,12 @@ impl Rules {
     #[must_use]
     pub const fn ledger_id(&self) -> LedgerId {
         self.ledger_id
+    }
+
+    /// Do only some nodes hold the values of readings?
+    #[must_use]
+    pub const fn is_private(&self) -> bool {
+        matches!(self.genesis.privacy, Privacy::Private)
     }
 
     /// Settlement periods and local days.

@@ -56,6 +56,9 @@ pub enum Malformed {
     /// The same key stands twice among signer and cosigners.
     #[error("the same key signs twice")]
     SignerTwice,
+    /// The kind shows values where only some may see them, or hides them where all have to.
+    #[error("not on this ledger: {0}")]
+    OtherPrivacy(&'static str),
 }
 
 impl Malformed {
@@ -75,6 +78,7 @@ impl Malformed {
             Self::Payload(_) => 10,
             Self::Field(_) => 11,
             Self::SignerTwice => 12,
+            Self::OtherPrivacy(_) => 13,
         }
     }
 
@@ -92,6 +96,7 @@ impl Malformed {
         (10, "Payload"),
         (11, "Field"),
         (12, "SignerTwice"),
+        (13, "OtherPrivacy"),
     ];
 }
 
@@ -264,6 +269,12 @@ rejections! {
     225 StandardProfileUnknown => "no such standard profile of the sender";
     /// Nothing but a standard profile tells the slot, and none is named.
     226 StandardProfileMissing { slot } => "slot {slot} needs a standard profile, and none is named";
+    /// Without a regulator only values are erased that were billed.
+    227 DayNotBilled { day } => "day {day} is sealed and not billed: a regulator has to cosign its erasure";
+    /// The values are wanted for a decision.
+    228 DayInDispute { day } => "day {day} belongs to a bill in dispute: its values are kept until that is decided";
+    /// A usage point has as many erasures as one may have.
+    229 TooManyErasures { bound } => "a usage point has at most {bound} erasures: erase longer stretches of days";
 
     /// No such tariff.
     300 TariffUnknown => "no such tariff";
@@ -310,6 +321,10 @@ rejections! {
     413 MoreThanDisputed { disputed_micro } => "more than the {disputed_micro} micro in dispute";
     /// A month of the statement has no bill of its own.
     414 MonthNotBilled { month } => "month {month} has no bill of its own";
+    /// A stated bill was computed from something else than what holds (0 readings, 1 frequencies, 2 tariff).
+    415 BasisDiffers { part } => "part {part} of what the bill was computed from (0 readings, 1 frequencies, 2 tariff) is not what the ledger holds";
+    /// A line of a stated bill is not what tariff, days and the other lines give.
+    416 LineDiffers { line } => "line {line} of the stated bill is not what tariff, days and the lines before it give";
 
     /// The wallet holds less than the amount.
     700 InsufficientFunds { balance_micro } => "the wallet holds only {balance_micro} micro";

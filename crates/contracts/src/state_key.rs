@@ -48,6 +48,7 @@
 //! | `U` | – | `Schedule` of the protocol's versions, by height |
 //! | `C` | – | `OpenCheckpoint` |
 //! | `A` | – | `AgreedCheckpoint` |
+//! | `X` | usage point, first and last day | `Erasure` |
 
 use primitives::calendar::{LocalDay, SettlementPeriod};
 use primitives::hash::Hash;
@@ -187,6 +188,12 @@ pub fn metered_day(usage_point: &UsagePointId, day: LocalDay) -> Vec<u8> {
 #[must_use]
 pub fn metered_days(usage_point: &UsagePointId) -> Vec<u8> {
     key(b'd', &[usage_point.as_bytes()])
+}
+
+/// The day in the key of a usage point's day.
+pub(crate) fn day_of_metered_day(key: &[u8]) -> Option<LocalDay> {
+    let day = key.get(1 + size_of::<UsagePointId>()..)?.try_into().ok()?;
+    LocalDay::new((u32::from_be_bytes(day) ^ 0x8000_0000).cast_signed()).ok()
 }
 
 /// A standard profile, by the transaction that published it.
@@ -442,6 +449,18 @@ pub fn open_checkpoint() -> Vec<u8> {
 #[must_use]
 pub fn agreed_checkpoint() -> Vec<u8> {
     key(b'A', &[])
+}
+
+/// The erasure of a stretch of days.
+#[must_use]
+pub fn erasure(usage_point: &UsagePointId, (first, last): (LocalDay, LocalDay)) -> Vec<u8> {
+    key(b'X', &[usage_point.as_bytes(), &day_bytes(first), &day_bytes(last)])
+}
+
+/// All erasures of a usage point, by their days.
+#[must_use]
+pub fn erasures(usage_point: &UsagePointId) -> Vec<u8> {
+    key(b'X', &[usage_point.as_bytes()])
 }
 
 /// The virtual clock.

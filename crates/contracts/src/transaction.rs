@@ -6,22 +6,25 @@
 //! and the golden vectors are derived from this table.
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use primitives::calendar::LocalDay;
 use primitives::codec;
+use primitives::identifier::UsagePointId;
 
 use crate::account::{BuyTokens, RedeemTokens, SetBackingLimit};
 use crate::billing::{
-    CarryBill, ChargeSlots, DecideDispute, DisputeBill, IssueBill, IssueStatement, PayBill,
-    PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge,
+    CarryBill, ChargeSlots, DecideDispute, DisputeBill, IssueBill, IssuePrivateBill,
+    IssueStatement, PayBill, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge,
 };
 use crate::execute::Context;
-use crate::genesis::Rules;
+use crate::genesis::{Privacy, Rules};
 use crate::governance::{
     AdvanceClock, ApproveChange, AttestCheckpoint, ProposeChange, RegisterNode, RemoveNode,
     RequestCheckpoint, RotateNodeKey,
 };
 use crate::metering::{
-    CorrectFrequency, CorrectReading, DeleteFrequency, EstimateDay, PublishFrequency,
-    PublishStandardProfile, SealDay, SealFrequencyDay, SealGatewayBatch, SubmitReading,
+    CorrectFrequency, CorrectReading, DeleteFrequency, ErasePayloads, EstimateDay,
+    PublishFrequency, PublishStandardProfile, SealDay, SealFrequencyDay, SealGatewayBatch,
+    SealPrivateDay, SubmitReading, SubstituteDay,
 };
 use crate::notary::{AdmitLedger, NotariseHead};
 use crate::registry::{
@@ -65,6 +68,9 @@ pub trait Transaction: BorshSerialize + BorshDeserialize {
     const EXPIRES: bool = true;
     /// May a suspended party still send it?
     const WHEN_SUSPENDED: bool = false;
+    /// On which ledgers it is taken; `None` = on all. What shows values, or is executed with them, has
+    /// no place on a private ledger: in a block or on its way into one all nodes would see them.
+    const PRIVACY: Option<Privacy> = None;
 
     /// What is wrong by itself. The default refuses a payload.
     ///
@@ -79,6 +85,35 @@ pub trait Transaction: BorshSerialize + BorshDeserialize {
     /// # Errors
     /// The first rule broken, in the order of precedence.
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection>;
+
+    /// The usage point and day whose values the transaction commits to and its private payload
+    /// holds. Such a payload is handed to an entitled node beside the transaction and never travels
+    /// with it: where the transaction goes into a block it carries none.
+    fn private_day(&self) -> Option<(UsagePointId, LocalDay)> {
+        None
+    }
+
+    /// Whether a private payload is the one that the transaction commits to. The default refuses
+    /// every one.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    fn check_private(&self, _payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
+        Err(Malformed::Payload("this transaction has no private payload"))
+    }
+}
+
+/// Refuses a transaction on a ledger where it is not taken.
+fn require_privacy(privacy: Option<Privacy>, rules: &Rules) -> Result<(), Malformed> {
+    match privacy {
+        Some(Privacy::Open) if rules.is_private() => Err(Malformed::OtherPrivacy(
+            "it is private, and this kind of transaction would show all its nodes the values",
+        )),
+        Some(Privacy::Private) if !rules.is_private() => {
+            Err(Malformed::OtherPrivacy("it is open, and this kind belongs to private ledgers"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a payload beside a transaction that has none.
@@ -105,6 +140,8 @@ pub struct Entry {
     pub expires: bool,
     /// May a suspended party still send it?
     pub when_suspended: bool,
+    /// On which ledgers it is taken; `None` = on all.
+    pub privacy: Option<Privacy>,
 }
 
 macro_rules! transactions {
@@ -124,6 +161,7 @@ macro_rules! transactions {
             senders: <$name as Transaction>::SENDERS,
             expires: <$name as Transaction>::EXPIRES,
             when_suspended: <$name as Transaction>::WHEN_SUSPENDED,
+            privacy: <$name as Transaction>::PRIVACY,
         }, )+ )+ ];
 
         impl Body {
@@ -162,7 +200,32 @@ macro_rules! transactions {
             /// # Errors
             /// What is wrong by itself.
             pub fn check(&self, payload: &[u8], rules: &Rules) -> Result<(), Malformed> {
-                match self { $( $( Self::$name(body) => body.check(payload, rules), )+ )+ }
+                match self { $( $( Self::$name(body) => {
+                    require_privacy(<$name as Transaction>::PRIVACY, rules)?;
+                    body.check(payload, rules)
+                } )+ )+ }
+            }
+
+            /// The kind must be one that this ledger takes, open or private.
+            ///
+            /// # Errors
+            /// [`Malformed::OtherPrivacy`].
+            pub fn require_privacy(&self, rules: &Rules) -> Result<(), Malformed> {
+                require_privacy(self.entry().privacy, rules)
+            }
+
+            /// See [`Transaction::private_day`].
+            #[must_use]
+            pub fn private_day(&self) -> Option<(UsagePointId, LocalDay)> {
+                match self { $( $( Self::$name(body) => body.private_day(), )+ )+ }
+            }
+
+            /// See [`Transaction::check_private`].
+            ///
+            /// # Errors
+            /// What does not fit.
+            pub fn check_private(&self, payload: &[u8], rules: &Rules) -> Result<(), Malformed> {
+                match self { $( $( Self::$name(body) => body.check_private(payload, rules), )+ )+ }
             }
 
             /// See [`Transaction::execute`].
@@ -213,6 +276,9 @@ transactions! {
         208 SealFrequencyDay,
         209 EstimateDay,
         210 PublishStandardProfile,
+        211 SealPrivateDay,
+        212 SubstituteDay,
+        213 ErasePayloads,
     }
     tariff {
         301 PublishTariff,
@@ -231,6 +297,7 @@ transactions! {
         409 SetFineRules,
         410 CarryBill,
         411 IssueStatement,
+        412 IssuePrivateBill,
     }
     account {
         701 BuyTokens,

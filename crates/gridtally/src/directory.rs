@@ -2,7 +2,9 @@
 //!
 //! `genesis.json` the first agreement · `node.key` the validator's key · `owner.key` the owner's,
 //! when this directory founded the ledger · `gridtally.toml` the configuration, when there is one ·
-//! `ledger/` the store · `checkpoints/` the states that snapshots are made from · `consensus/` the journal and the archives of a validator among several.
+//! `ledger/` the store · `private/` the values of a private ledger that this node holds ·
+//! `checkpoints/` the states that snapshots are made from · `consensus/` the journal and the archives of
+//! a validator among several.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,6 +87,12 @@ impl Directory {
     #[must_use]
     pub fn checkpoints(&self) -> PathBuf {
         self.0.join("checkpoints")
+    }
+
+    /// The values of a private ledger that this node holds.
+    #[must_use]
+    pub fn private(&self) -> PathBuf {
+        self.0.join("private")
     }
 
     /// What the engine keeps that orders among several validators.

@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow};
 use api::{Metrics, NetworkState, ReadModel, Sources};
 use consensus_bft::{Bft, Connected};
 use ledger::Ledger;
+use ledger::private_store::PrivateFiles;
 use ledger::store::Store;
 use node::{Node, NodeConfig, SystemClock, Threads};
 use primitives::key::{PublicKey, SigningKey};
@@ -43,6 +44,8 @@ pub struct Serve {
     pub read_model: Option<PathBuf>,
     /// Where the states of checkpoints are kept, when they are.
     pub checkpoints: Option<PathBuf>,
+    /// Where the values of a private ledger are kept, when they are.
+    pub private: Option<PathBuf>,
     /// Orders together with the other validators, when there are any.
     pub bft: Option<Bft>,
 }
@@ -97,13 +100,7 @@ impl Serve {
         };
         let public = config.key.public();
         let connected = self.bft.as_ref().map(Bft::connected);
-        let node = Arc::new(match self.bft {
-            None => Node::start(config)?,
-            Some(bft) => {
-                let ledger = Arc::new(Ledger::open(config.store, config.genesis)?);
-                Node::start_with(ledger, Box::new(bft), config.clock, config.verifier)?
-            }
-        });
+        let node = Arc::new(start_node(config, self.bft, self.private)?);
         if let Some(directory) = self.checkpoints {
             node.checkpoints().keep_in(directory);
         }
@@ -130,6 +127,24 @@ impl Serve {
         }));
         Ok(Running { runtime, node, address, stop_api, api, signals })
     }
+}
+
+/// Starts the node on its ledger; on a private one with the values that it holds.
+fn start_node(
+    config: NodeConfig,
+    bft: Option<Bft>,
+    private: Option<PathBuf>,
+) -> Result<Node, Ended> {
+    let ledger = Arc::new(Ledger::open(config.store, config.genesis)?);
+    if let Some(directory) = private.filter(|_| ledger.rules().is_private()) {
+        let store = PrivateFiles::open(&directory).map_err(ledger::LedgerError::from)?;
+        ledger.keep_private(Arc::new(store));
+    }
+    let (clock, verifier) = (config.clock, config.verifier);
+    Ok(match bft {
+        None => Node::start_solo(ledger, config.key, clock, verifier)?,
+        Some(bft) => Node::start_with(ledger, Box::new(bft), clock, verifier)?,
+    })
 }
 
 /// What the metrics ask the node for; nothing once it has stopped.

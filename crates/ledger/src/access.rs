@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 use contracts::{Malformed, Position};
 use primitives::envelope::Submission;
-use primitives::identifier::TransactionId;
+use primitives::identifier::{PartyId, TransactionId};
 use thiserror::Error;
 
 use crate::error::LedgerError;
@@ -42,6 +42,19 @@ pub enum SubmitError {
         /// Rejections within an hour that a party may have.
         bound: u32,
     },
+    /// Values of a private ledger were handed to a node that may not hold them. It kept nothing.
+    #[error(
+        "this node's organisation may not hold these values: hand them to a node of party {}, or send \
+         the transaction without them",
+        .entitled.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    )]
+    NotEntitled {
+        /// Those whose nodes may hold them.
+        entitled: Vec<PartyId>,
+    },
+    /// Values of a private ledger were handed to a node that keeps none.
+    #[error("this node keeps no values of a private ledger: hand them to another one")]
+    KeepsNoValues,
     /// The mempool is full; try again in a moment.
     #[error("the node has more transactions waiting than it takes; try again in a moment")]
     Overloaded,

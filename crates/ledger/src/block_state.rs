@@ -4,15 +4,16 @@ use std::cell::RefCell;
 
 use contracts::metering::day_of_slot_reading;
 use contracts::state::{Entries, Writes, scan_merged};
-use contracts::{Event, Position, State};
+use contracts::{Body, Event, Position, State};
 use primitives::envelope::SignedTransaction;
 use primitives::hash::{Hash, Hasher};
 
 use crate::check::CheckedTransaction;
-use crate::chunk::Record;
+use crate::chunk::{Record, StoredTransaction};
 use crate::error::LedgerError;
 use crate::history::History;
 use crate::layout::space_of_state;
+use crate::private_store::{PayloadKey, PrivateStore};
 use crate::state_cache::{CacheOfBlock, TakenSlots};
 use crate::store::Scan;
 
@@ -28,6 +29,8 @@ pub struct BlockState<'a> {
     writes: Writes,
     /// The newest state in memory, the writes so far included as long as it has room.
     cache: Option<CacheOfBlock<'a>>,
+    /// Values that this node of a private ledger holds; never while a block is executed.
+    private: Option<&'a dyn PrivateStore>,
     failure: RefCell<Option<LedgerError>>,
 }
 
@@ -36,7 +39,15 @@ impl<'a> BlockState<'a> {
     #[must_use]
     pub fn new(history: History<'a>, height: u64, transactions: &'a [CheckedTransaction]) -> Self {
         let failure = RefCell::new(None);
-        Self { history, height, transactions, writes: Writes::new(), cache: None, failure }
+        let (cache, private) = (None, None);
+        Self { history, height, transactions, writes: Writes::new(), cache, private, failure }
+    }
+
+    /// The same with the values that this node holds, for queries.
+    #[must_use]
+    pub(crate) fn showing(mut self, private: Option<&'a dyn PrivateStore>) -> Self {
+        self.private = private;
+        self
     }
 
     /// The same with the newest state in memory.
@@ -121,6 +132,16 @@ impl<'a> BlockState<'a> {
         self.found(self.history.record(position)).flatten()
     }
 
+    /// The values behind a transaction of a private ledger, as far as this node holds them.
+    fn private_payload(&self, record: Record) -> Option<Vec<u8>> {
+        let private = self.private?;
+        let StoredTransaction::Whole(transaction) = record.transaction else { return None };
+        let envelope = &transaction.envelope;
+        let (usage_point, day) = Body::decode(envelope.kind, &envelope.body).ok()?.private_day()?;
+        let key = PayloadKey { usage_point, day, transaction: transaction.id() };
+        self.found(private.get(&key)).flatten()
+    }
+
     /// What was read; a failure is remembered.
     fn found<T>(&self, read: Result<T, impl Into<LedgerError>>) -> Option<T> {
         read.map_err(|error| {
@@ -170,8 +191,9 @@ impl State for BlockState<'_> {
         if let Some(checked) = self.in_block(position) {
             return Some(checked.submission().payload.to_vec());
         }
-        let payload = self.found(self.history.payload(position, &self.record(position)?))?;
-        (!payload.is_empty()).then_some(payload)
+        let record = self.record(position)?;
+        let payload = self.found(self.history.payload(position, &record))?;
+        if payload.is_empty() { self.private_payload(record) } else { Some(payload) }
     }
 
     fn transaction(&self, position: Position) -> Option<SignedTransaction> {

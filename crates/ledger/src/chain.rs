@@ -4,7 +4,7 @@
 //! on a snapshot, put everything of the block into one batch, commit it durably, then publish the
 //! new view. Before the commit nothing of the block exists; after it everything does.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use contracts::execute::{Ordered, execute_transaction};
 use contracts::genesis::Clock;
@@ -25,6 +25,7 @@ use crate::epochs;
 use crate::error::LedgerError;
 use crate::history::{History, OpenChunks};
 use crate::layout::{self, Head, SealedHeader};
+use crate::private_store::PrivateStore;
 use crate::replay_store::ReplayStore;
 use crate::state_cache::StateCache;
 use crate::store::{Durability, Keyspace, Snapshot, Store, WriteBatch};
@@ -46,6 +47,8 @@ pub struct Ledger {
     open: Arc<OpenChunks>,
     /// Are blocks written, or only what follows from them?
     keeps_history: bool,
+    /// The values that this node of a private ledger holds.
+    private: OnceLock<Arc<dyn PrivateStore>>,
 }
 
 impl Ledger {
@@ -86,6 +89,7 @@ impl Ledger {
             cache: StateCache::default(),
             open: Arc::default(),
             keeps_history: true,
+            private: OnceLock::new(),
         })
     }
 
@@ -101,6 +105,18 @@ impl Ledger {
     #[must_use]
     pub const fn rules(&self) -> &Arc<Rules> {
         &self.rules
+    }
+
+    /// Shows the values in this store to those who read a view; execution never sees them. The first
+    /// store given holds.
+    pub fn keep_private(&self, store: Arc<dyn PrivateStore>) {
+        let _ = self.private.set(store);
+    }
+
+    /// The values that this node holds; `None` when it keeps none.
+    #[must_use]
+    pub fn private_store(&self) -> Option<&Arc<dyn PrivateStore>> {
+        self.private.get()
     }
 
     /// The store below.
@@ -134,6 +150,7 @@ impl Ledger {
             Arc::clone(&tip.head),
             Arc::clone(&tip.snapshot),
             Arc::clone(&self.open),
+            self.private.get().cloned(),
         )
     }
 

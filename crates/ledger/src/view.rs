@@ -18,6 +18,7 @@ use crate::chunk::{Chunk, Events, StoredOutcome};
 use crate::error::LedgerError;
 use crate::history::{History, OpenChunks};
 use crate::layout::{self, Head, SealedHeader};
+use crate::private_store::PrivateStore;
 use crate::store::{Keyspace, Row, Scan, Snapshot};
 use crate::transaction_index::place_of;
 
@@ -28,6 +29,7 @@ pub struct View {
     head: Arc<Head>,
     snapshot: Arc<dyn Snapshot>,
     open: Arc<OpenChunks>,
+    private: Option<Arc<dyn PrivateStore>>,
 }
 
 impl View {
@@ -36,8 +38,9 @@ impl View {
         head: Arc<Head>,
         snapshot: Arc<dyn Snapshot>,
         open: Arc<OpenChunks>,
+        private: Option<Arc<dyn PrivateStore>>,
     ) -> Self {
-        Self { rules, head, snapshot, open }
+        Self { rules, head, snapshot, open, private }
     }
 
     /// The moment of the store that it reads.
@@ -67,12 +70,13 @@ impl View {
         self.head.header.height.get()
     }
 
-    /// Reads the state with the typed access of `contracts`.
+    /// Reads the state with the typed access of `contracts`. On a private ledger the payloads are those
+    /// that this node holds.
     ///
     /// # Errors
     /// The first read of the store that failed.
     pub fn read<T>(&self, query: impl FnOnce(&dyn State) -> T) -> Result<T, LedgerError> {
-        let state = BlockState::at_rest(self.history());
+        let state = BlockState::at_rest(self.history()).showing(self.private.as_deref());
         let answer = query(&state);
         state.take_failure()?;
         Ok(answer)

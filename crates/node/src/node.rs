@@ -14,6 +14,7 @@ use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::Mempool;
 use crate::orderer::{Orderer, Ordering};
+use crate::private::PrivatePayloads;
 use crate::quota::RejectionQuota;
 use crate::service::{Doors, Gathering, Service, Sink};
 use crate::solo::Solo;
@@ -43,7 +44,13 @@ pub fn assemble(
     let mempool = Arc::new(Mempool::default());
     let quota = Arc::new(Mutex::new(RejectionQuota::default()));
     let checkpoints = Arc::new(Checkpoints::default());
-    let sink = Sink::new(Arc::clone(&ledger), Arc::clone(&quota), Arc::clone(&checkpoints));
+    let private = Arc::new(PrivatePayloads::default());
+    let sink = Sink::new(
+        Arc::clone(&ledger),
+        Arc::clone(&quota),
+        Arc::clone(&checkpoints),
+        Arc::clone(&private),
+    );
     let sink = Arc::new(sink);
     let doors = Doors(Arc::new(Service {
         ledger: Arc::clone(&ledger),
@@ -53,9 +60,18 @@ pub fn assemble(
         quota,
         heights: sink.heights(),
         gathering: Gathering::default(),
+        private: Arc::clone(&private),
     }));
-    let ordering =
-        Ordering { mempool, ledger, clock, verifier, checkpoints, sink, doors: doors.clone() };
+    let ordering = Ordering {
+        mempool,
+        ledger,
+        clock,
+        verifier,
+        checkpoints,
+        private,
+        sink,
+        doors: doors.clone(),
+    };
     (ordering, doors)
 }
 
@@ -89,16 +105,28 @@ impl Node {
     /// [`NodeError::NotTheValidator`] when this key cannot order alone.
     pub fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let ledger = Arc::new(Ledger::open(config.store, config.genesis)?);
+        Self::start_solo(ledger, config.key, config.clock, config.verifier)
+    }
+
+    /// The same on a ledger that was opened before.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn start_solo(
+        ledger: Arc<Ledger>,
+        key: SigningKey,
+        clock: Arc<dyn WallClock>,
+        verifier: Arc<dyn Verifier>,
+    ) -> Result<Self, NodeError> {
         let next = ledger.head().header.height.get() + 1;
         let validators = ledger.view().validators_at(next)?.current;
         if validators.len() != 1 {
             return Err(NodeError::NotSolo(validators.len()));
         }
-        if validators[0] != config.key.public() {
+        if validators[0] != key.public() {
             return Err(NodeError::NotTheValidator);
         }
-        let orderer = Box::new(Solo::new(config.key));
-        Self::start_with(ledger, orderer, config.clock, config.verifier)
+        Self::start_with(ledger, Box::new(Solo::new(key)), clock, verifier)
     }
 
     /// Starts with any orderer: the seam at which the Byzantine fault tolerant one comes in.

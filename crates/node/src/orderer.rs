@@ -19,6 +19,7 @@ use crate::checkpoints::Checkpoints;
 use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::{Mempool, Submitted, Waiters};
+use crate::private::PrivatePayloads;
 use crate::service::{Doors, Sink, known_outcomes};
 
 /// Answers that wait to be sent. Dropped unsent, they read "the node is stopping".
@@ -48,6 +49,8 @@ pub struct Ordering {
     pub verifier: Arc<dyn Verifier>,
     /// What this node has to do with checkpoints.
     pub checkpoints: Arc<Checkpoints>,
+    /// The values of a private ledger that this node holds.
+    pub private: Arc<PrivatePayloads>,
     pub(crate) sink: Arc<Sink>,
     pub(crate) doors: Doors,
 }

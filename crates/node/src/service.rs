@@ -23,6 +23,7 @@ use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::{Mempool, Submitted, Waiters};
 use crate::orderer::Answers;
+use crate::private::{HandedOver, PrivatePayloads};
 use crate::quota::RejectionQuota;
 use crate::signal::Signal;
 
@@ -43,6 +44,7 @@ pub struct Sink {
     heights: Arc<Signal<Heights>>,
     quota: Arc<Mutex<RejectionQuota>>,
     checkpoints: Arc<Checkpoints>,
+    private: Arc<PrivatePayloads>,
 }
 
 impl Sink {
@@ -50,9 +52,10 @@ impl Sink {
         ledger: Arc<Ledger>,
         quota: Arc<Mutex<RejectionQuota>>,
         checkpoints: Arc<Checkpoints>,
+        private: Arc<PrivatePayloads>,
     ) -> Self {
         let heights = Arc::new(Signal::new(heights_of(&ledger)));
-        Self { ledger, heights, quota, checkpoints }
+        Self { ledger, heights, quota, checkpoints, private }
     }
 
     /// Nobody waits any more for what will not be reached.
@@ -78,6 +81,7 @@ impl Sink {
         }
         let receipts = self.ledger.append(block, certificate)?;
         self.checkpoints.note(&self.ledger, block, &receipts)?;
+        self.private.note(&self.ledger, block, &receipts)?;
         self.note_rejections(block, &receipts);
         self.heights.modify(|heights| {
             heights.head = height;
@@ -159,6 +163,7 @@ pub struct Service {
     pub quota: Arc<Mutex<RejectionQuota>>,
     pub heights: Arc<Signal<Heights>>,
     pub gathering: Gathering,
+    pub private: Arc<PrivatePayloads>,
 }
 
 /// Requests that wait to be admitted.
@@ -239,12 +244,23 @@ impl Service {
     }
 
     /// Form first, then who sends; what is left waits for the orderer. One place per submission.
-    fn admit(&self, submissions: Vec<Submission>) -> Result<Vec<Place>, LedgerError> {
+    fn admit(&self, mut submissions: Vec<Submission>) -> Result<Vec<Place>, LedgerError> {
+        let taken = self.take_private(&mut submissions)?;
         let mut places = Vec::with_capacity(submissions.len());
         let mut admitted = Vec::new();
         let rules = self.ledger.rules();
         let answers = CheckedTransaction::check_many(submissions, rules, &*self.verifier);
-        for judged in self.judge_all(answers)? {
+        for (judged, taken) in self.judge_all(answers)?.into_iter().zip(taken) {
+            let judged = match taken {
+                Err(refusal) => Err(Err(refusal)),
+                Ok(kept) => {
+                    // Also beside a transaction that was ordered before.
+                    if let Some(handed_over) = kept.filter(|_| !matches!(judged, Err(Err(_)))) {
+                        self.private.accept(&self.ledger, &handed_over)?;
+                    }
+                    judged
+                }
+            };
             places.push(match judged {
                 Ok(checked) => {
                     admitted.push(checked);
@@ -261,6 +277,17 @@ impl Service {
             }
         }
         Ok(places)
+    }
+
+    /// Takes off the values that go to this node alone, on a private ledger: nothing behind this sees
+    /// them.
+    fn take_private(
+        &self,
+        submissions: &mut [Submission],
+    ) -> Result<Vec<Result<Option<HandedOver>, SubmitError>>, LedgerError> {
+        let view = self.ledger.view();
+        let take = |submission| self.private.take(&self.ledger, &view, submission);
+        submissions.iter_mut().map(take).collect()
     }
 
     /// The same for what other nodes pass on; nobody waits for an answer.

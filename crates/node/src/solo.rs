@@ -153,6 +153,7 @@ impl Orderer for Solo {
     fn run(&mut self, ordering: &Ordering) -> Result<(), NodeError> {
         let is_virtual = ordering.ledger.rules().genesis().clock == Clock::Virtual;
         ordering.checkpoints.attest_with(self.key.clone());
+        ordering.private.keep(&ordering.ledger, &self.key.public())?;
         loop {
             let pause = if needs_closing(ordering) { CLOSING_PAUSE } else { IDLE };
             let taken = ordering.mempool.take(pause);

@@ -6,7 +6,7 @@ use crate::feed::EventsPage;
 use crate::problem::{self, Kind};
 use crate::response::Page;
 use crate::response::account::Accounts;
-use crate::response::bill::{BillDetail, BillEntry};
+use crate::response::bill::{BillDetail, BillDraft, BillEntry};
 use crate::response::block::{BlockDetail, BlockEntry};
 use crate::response::day::{ChargesDay, FrequenciesDay, ReadingsDay};
 use crate::response::dues::{DisputeEntry, DuesDetail, PartyDues};
@@ -325,6 +325,12 @@ pub const OPERATIONS: &[Operation] = &[
         "What the meter showed last before a local day.",
     )
     .with(&["day"]),
+    read::<BillDraft>(
+        "/v1/usage-points/{usage_point}/bill-draft",
+        "billing",
+        "The bill over a period as it would be issued now, from the readings that this node holds.",
+    )
+    .with(&["billing_period"]),
     read::<ChargesDay>(
         "/v1/usage-points/{usage_point}/charges",
         "billing",

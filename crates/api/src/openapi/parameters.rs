@@ -77,6 +77,11 @@ const PARAMETERS: &[Parameter] = &[
     query("since", Form::Number, "Events above this height."),
     query("topics", Form::Text, "Topics with commas between them; by default all."),
     query("day", Form::Day, "A local day of the grid's zone; by default the running one."),
+    query(
+        "billing_period",
+        Form::Text,
+        "A billing period: 2026-07-01, 2026-07, 2026-Q3, 2026-H2, 2026 or 2026-07-01..2026-07-10.",
+    ),
     query("profile", Form::Hex(64), "A standard profile: the transaction that published it."),
     query(
         "at_least",

@@ -1,6 +1,8 @@
 //! Bills.
 
-use contracts::billing::{Bill, BillAccount, BillLine, BillState, LineKind};
+use contracts::billing::{
+    Bill, BillAccount, BillLine, BillState, IssuePrivateBill, LineKind, StatedAmounts,
+};
 use primitives::identifier::BillId;
 use primitives::units::Timestamp;
 use schemars::JsonSchema;
@@ -185,6 +187,42 @@ impl From<&BillAccount> for BillAccountEntry {
             paid_out_micro: account.paid_out.get().to_string(),
             upheld_micro: account.upheld.get().to_string(),
             credit_micro: account.credit.get().to_string(),
+        }
+    }
+}
+
+/// The bill of a private ledger that would be issued now, from the values that this node holds.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct BillDraft {
+    /// The usage point.
+    pub usage_point: String,
+    /// The billing period.
+    pub billing_period: String,
+    /// Merkle root over one commitment per day of readings.
+    pub readings_root: String,
+    /// Merkle root over one commitment per day of frequencies.
+    pub frequency_root: String,
+    /// Hash of the tariff versions used.
+    pub tariff_hash: String,
+    /// The lines but for the fine, which the ledger counts.
+    pub lines: Vec<LineEntry>,
+    /// Their sum.
+    pub total_micro: String,
+}
+
+impl BillDraft {
+    /// The bill as it would be stated.
+    #[must_use]
+    pub fn new(bill: &IssuePrivateBill) -> Self {
+        let StatedAmounts::Plain { lines, total } = &bill.amounts;
+        Self {
+            usage_point: bill.usage_point.to_string(),
+            billing_period: bill.period.to_string(),
+            readings_root: bill.readings_root.to_string(),
+            frequency_root: bill.frequency_root.to_string(),
+            tariff_hash: bill.tariff_hash.to_string(),
+            lines: lines.iter().map(LineEntry::from).collect(),
+            total_micro: total.get().to_string(),
         }
     }
 }

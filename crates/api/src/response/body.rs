@@ -21,6 +21,7 @@ use primitives::hash::Hash;
 use primitives::identifier::{PartyId, StationId, UsagePointId};
 use serde_json::{Value, json};
 
+use super::bill::BillDraft;
 use super::{Period, governance, party, tariff, texts};
 
 /// The fields of a body.
@@ -46,6 +47,21 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         Body::AuthorizeGateway(it) => authorize_gateway(it),
         Body::SubmitReading(it) => reading(it.usage_point, it.period, &it.leaf, rules),
         Body::SealDay(it) => seal_day(it),
+        Body::SealPrivateDay(it) => json!({
+            "usage_point": it.usage_point.to_string(),
+            "day": it.day.to_string(),
+            "sequence": it.sequence,
+            "day_root": it.day_root.to_string(),
+            "registers": it.registers.to_string(),
+        }),
+        Body::SubstituteDay(it) => {
+            pairs([("usage_point", &it.usage_point), ("day", &it.day), ("day_root", &it.day_root)])
+        }
+        Body::ErasePayloads(it) => pairs([
+            ("usage_point", &it.usage_point),
+            ("first_day", &it.first_day),
+            ("last_day", &it.last_day),
+        ]),
         Body::CorrectReading(it) => reading(it.usage_point, it.period, &it.leaf, rules),
         Body::SealGatewayBatch(it) => json!({
             "day": it.day.to_string(), "entries": it.entries, "root": it.root.to_string(),
@@ -68,6 +84,7 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         Body::ChargeSlots(_)
         | Body::WithdrawSlotCharge(_)
         | Body::IssueBill(_)
+        | Body::IssuePrivateBill(_)
         | Body::PayBill(_)
         | Body::PayOutBill(_)
         | Body::DisputeBill(_)
@@ -140,6 +157,7 @@ fn of_billing(body: &Body, rules: &Rules) -> Value {
             "usage_point": it.usage_point.to_string(), "period": period(it.period, rules),
         }),
         Body::IssueBill(it) => issue_bill(it),
+        Body::IssuePrivateBill(it) => json!(BillDraft::new(it)),
         Body::PayBill(it) => {
             pairs([("usage_point", &it.usage_point), ("amount_micro", &it.amount.get())])
         }

@@ -19,7 +19,8 @@ pub struct SealEntry {
     pub transaction_id: String,
     /// The Merkle root over the day's leaves.
     pub day_root: String,
-    /// `meter`, `gateway`, `estimate`, or of frequencies `grid_operator`.
+    /// `meter`, `gateway`, `estimate`, on a private ledger `private_meter` or `substitute`, or of
+    /// frequencies `grid_operator`.
     pub by: &'static str,
 }
 
@@ -50,6 +51,10 @@ pub struct ReadingsDay {
     /// The values were erased; what they committed to stays.
     #[serde(skip_serializing_if = "super::is_false")]
     pub erased: bool,
+    /// The values of this private ledger are not on this node; those of the household and of who bills it
+    /// hold them.
+    #[serde(skip_serializing_if = "super::is_false")]
+    pub not_held: bool,
     /// The sum of the day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<EnergyEntry>,
@@ -125,11 +130,14 @@ impl ReadingsDay {
                     SealedBy::Meter => "meter",
                     SealedBy::Gateway { .. } => "gateway",
                     SealedBy::Estimate { .. } => "estimate",
+                    SealedBy::PrivateMeter => "private_meter",
+                    SealedBy::Substitute { .. } => "substitute",
                 },
             }),
             corrections: corrections.collect(),
             billed: metered.billed.is_some(),
             erased: false,
+            not_held: false,
             total: None,
             slots: None,
             withheld: true,

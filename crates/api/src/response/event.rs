@@ -97,6 +97,7 @@ fn open(event: &Event, rules: &Rules) -> Value {
         | Event::CheckpointAgreed { .. }
         | Event::ClockAdvanced { .. } => of_governance(event),
         Event::MeterInstalled { .. }
+        | Event::PayloadsErased { .. }
         | Event::ReadingSubmitted { .. }
         | Event::ReadingLate { .. }
         | Event::DayEstimated { .. }
@@ -252,6 +253,12 @@ fn of_periods(event: &Event, rules: &Rules) -> Value {
             "day_root": day_root.to_string(),
             "revision": revision,
         }),
+        Event::PayloadsErased { usage_point, first_day, last_day, by } => pairs([
+            ("usage_point", usage_point),
+            ("first_day", first_day),
+            ("last_day", last_day),
+            ("by", by),
+        ]),
         Event::ReadingCorrected { usage_point, period: it, revision } => json!({
             "usage_point": usage_point.to_string(), "period": period(it), "revision": revision,
         }),

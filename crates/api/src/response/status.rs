@@ -201,6 +201,7 @@ impl GenesisEntry {
             clock: clock(genesis.clock),
             privacy: match genesis.privacy {
                 Privacy::Open => "open",
+                Privacy::Private => "private",
             },
             time: genesis.time.to_string(),
             time_ms: genesis.time.get().to_string(),

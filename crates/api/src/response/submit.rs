@@ -89,6 +89,9 @@ fn refusal(error: &SubmitError) -> (&'static str, u16, &'static str) {
         }
         SubmitError::KeyNotRegistered => ("refused", 0, "KeyNotRegistered"),
         SubmitError::QuotaExceeded { .. } => ("refused", 0, "QuotaExceeded"),
+        SubmitError::NotEntitled { .. } | SubmitError::KeepsNoValues => {
+            ("refused", 0, "NodeNotEntitled")
+        }
         SubmitError::Overloaded => ("refused", 0, "Overloaded"),
         SubmitError::Stopping => ("refused", 0, "Stopping"),
     }

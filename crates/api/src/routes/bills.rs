@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use contracts::billing::{Bill, BillState, stale_since};
-use primitives::identifier::{BillId, UsagePointId};
+use contracts::billing::{Bill, BillState, draft_bill, stale_since};
+use contracts::{Context, Position, Rejection, Sender};
+use primitives::calendar::{BillingPeriod, LocalDay};
+use primitives::identifier::{BillId, TransactionId, UsagePointId};
 use tokio::time::timeout;
 
 use super::Shared;
@@ -13,7 +16,7 @@ use crate::Proven;
 use crate::problem::{self, Problem};
 use crate::request::{Ask, HEIGHT_HEADER, Read, WAIT};
 use crate::response::Page;
-use crate::response::bill::{BillDetail, BillEntry};
+use crate::response::bill::{BillDetail, BillDraft, BillEntry};
 
 /// The bills of a usage point in the order of their numbers.
 pub(crate) async fn of_usage_point(mut ask: Ask) -> Result<Response, Problem> {
@@ -74,6 +77,54 @@ pub(super) fn bill(read: &Read, id: BillId) -> Result<(Bill, BillState), Problem
     Ok((bill.map_err(unknown)?, state.map_err(unknown)?))
 }
 
+/// The bill over a period as it would be issued now, from the readings that this node holds.
+pub(crate) async fn draft(mut ask: Ask) -> Result<Response, Problem> {
+    let id: UsagePointId = ask.path("usage_point")?;
+    let period = ask.take::<BillingPeriod>("billing_period")?.ok_or_else(|| {
+        Problem::new(problem::WRONG_QUERY, "billing_period names the days of the bill")
+    })?;
+    ask.read(move |read| load_draft(read, id, period)).await
+}
+
+fn load_draft(read: &Read, id: UsagePointId, period: BillingPeriod) -> Result<BillDraft, Problem> {
+    let (usage_point, seen) = find(read, id)?;
+    if !(seen && sees_period(read, id, period)?) {
+        let detail = "a draft is computed from the readings; only those who may see them get it";
+        return Err(Problem::new(problem::NOT_ENTITLED, detail));
+    }
+    let (rules, head) = (read.rules(), read.view.head());
+    let context = Context {
+        rules,
+        transaction: TransactionId::new([0; 32]),
+        position: Position { height: read.view.height() + 1, index: 0 },
+        time: head.header.time,
+        period: rules.period_at(head.header.time),
+        sender: Sender::Party(usage_point.biller),
+        signer: rules.genesis().validators[0],
+        cosigners: &[],
+        payload: &[],
+    };
+    let draft = read.state(|state| draft_bill(&context, state, id, period))?;
+    draft.map(|draft| BillDraft::new(&draft)).map_err(|rejection| match rejection {
+        Rejection::PayloadErased if rules.is_private() => {
+            Problem::new(problem::VALUES_NOT_HELD, "readings of the period are not on this node")
+        }
+        rejection => {
+            let (code, name) = (rejection.code(), rejection.name());
+            Problem::rule(StatusCode::CONFLICT, code, name, rejection.to_string())
+        }
+    })
+}
+
+/// Does the reader see the readings of every day of a billing period?
+fn sees_period(read: &Read, id: UsagePointId, period: BillingPeriod) -> Result<bool, Problem> {
+    let Ok((first, last)) = period.days() else { return Ok(true) };
+    read.state(|state| {
+        let mut days = (first.get()..=last.get()).filter_map(|day| LocalDay::new(day).ok());
+        days.all(|day| read.viewer.sees_readings(state, read.rules(), (id, day)))
+    })
+}
+
 /// The proof file of a bill. It holds readings, so there is none for those who may not see them. It
 /// waits up to 5 seconds for a header that commits to the bill.
 pub(crate) async fn proof(ask: Ask) -> Result<Response, Problem> {
@@ -82,9 +133,10 @@ pub(crate) async fn proof(ask: Ask) -> Result<Response, Problem> {
     let (height, found) = ask
         .with_view(move |read| {
             let (bill, state) = bill(read, id)?;
-            match find(read, bill.usage_point)? {
-                (_, true) => Ok(state.position.height),
-                (_, false) => Err(Problem::new(
+            let (_, seen) = find(read, bill.usage_point)?;
+            match seen && sees_period(read, bill.usage_point, bill.period)? {
+                true => Ok(state.position.height),
+                false => Err(Problem::new(
                     problem::NOT_ENTITLED,
                     "a proof file holds the readings; only those who may see them get it",
                 )),

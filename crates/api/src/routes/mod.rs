@@ -167,6 +167,7 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/usage-points/{usage_point}/registers", readings::registers),
         read("/v1/usage-points/{usage_point}/charges", readings::charges),
         read("/v1/usage-points/{usage_point}/bills", bills::of_usage_point),
+        read("/v1/usage-points/{usage_point}/bill-draft", bills::draft),
         read("/v1/usage-points/{usage_point}/dues", dues::of_usage_point),
         read("/v1/usage-points/{usage_point}/statement", statements::of_account),
         read("/v1/usage-points/{usage_point}/statements", statements::issued),

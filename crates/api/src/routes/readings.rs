@@ -34,7 +34,7 @@ pub(super) fn load_readings(
     id: UsagePointId,
     day: LocalDay,
 ) -> Result<ReadingsDay, Problem> {
-    let (_, seen) = find(read, id)?;
+    let seen = sees(read, id, day)?;
     let metered = read.state(|state| state.metered_day(id, day))?;
     let mut answer = ReadingsDay::withheld(id, day, &metered);
     if !seen {
@@ -45,10 +45,22 @@ pub(super) fn load_readings(
         Ok(loaded) => answer.with(&loaded, (rules, day)).map_err(Problem::internal),
         Err(_) => {
             answer.withheld = false;
-            answer.erased = true;
+            let seal = metered.seal.filter(|_| rules.is_private());
+            answer.not_held = match seal {
+                Some(seal) => !read.state(|state| state.is_erased(id, day, seal.position))?,
+                None => false,
+            };
+            answer.erased = !answer.not_held;
             Ok(answer)
         }
     }
+}
+
+/// Does the reader see the readings of a day?
+fn sees(read: &Read, id: UsagePointId, day: LocalDay) -> Result<bool, Problem> {
+    let (_, seen) = find(read, id)?;
+    let entitled = read.state(|state| read.viewer.sees_readings(state, read.rules(), (id, day)))?;
+    Ok(seen && entitled)
 }
 
 /// Days that one page of readings looks at: a year.
@@ -112,7 +124,7 @@ impl Wanted {
 fn found(read: &Read, wanted: &Wanted) -> Result<Page<ReadingFound>, Problem> {
     let empty = Page { items: Vec::new(), next: None };
     let Some((point, from_period)) = wanted.point(read)? else { return Ok(empty) };
-    let (_, seen) = find(read, point)?;
+    find(read, point)?;
     let calendar = read.rules().calendar();
     let day_of = |period| calendar.day_of(SettlementPeriod::new(period)).ok();
     let least = wanted.periods.0.max(wanted.after.map(|after| after.saturating_add(1)));
@@ -134,6 +146,7 @@ fn found(read: &Read, wanted: &Wanted) -> Result<Page<ReadingFound>, Problem> {
             next = Some(before.to_string());
             break;
         }
+        let seen = sees(read, point, day)?;
         items.extend(of_day(read, (point, day), seen)?.into_iter().filter(|reading| {
             (least..=most).contains(&reading.period.period)
                 && wanted.state.as_ref().is_none_or(|state| reading.state == state)
@@ -218,16 +231,23 @@ fn load_registers(
     id: UsagePointId,
     day: LocalDay,
 ) -> Result<RegistersBefore, Problem> {
-    let (_, seen) = find(read, id)?;
-    let calendar = read.rules().calendar();
-    let mark = read.state(|state| state.registers_before(id, calendar.periods_of(day).first))?;
+    let seen = sees(read, id, day)?;
+    let rules = read.rules();
+    let calendar = rules.calendar();
+    let shown = if rules.is_private() {
+        read.state(|state| state.private_registers_before(rules, (id, day)))?
+    } else {
+        let first = calendar.periods_of(day).first;
+        let mark = read.state(|state| state.registers_before(id, first))?;
+        mark.map(|(period, mark)| (period, mark.registers))
+    };
     let (usage_point, day) = (id.to_string(), day.to_string());
     let answer = RegistersBefore { usage_point, day, withheld: !seen, ..Default::default() };
-    Ok(match mark {
-        Some((period, mark)) if seen => RegistersBefore {
+    Ok(match shown {
+        Some((period, registers)) if seen => RegistersBefore {
             period: Some(Period::new(calendar, period)),
-            import_wh: Some(mark.registers.import.get().to_string()),
-            export_wh: Some(mark.registers.export.get().to_string()),
+            import_wh: Some(registers.import.get().to_string()),
+            export_wh: Some(registers.export.get().to_string()),
             ..answer
         },
         _ => answer,
@@ -239,7 +259,7 @@ fn load_estimate(
     (id, day): (UsagePointId, LocalDay),
     profile: Option<TransactionId>,
 ) -> Result<EstimateInputs, Problem> {
-    let (_, seen) = find(read, id)?;
+    let seen = sees(read, id, day)?;
     let answer = EstimateInputs::of(id, day);
     if !seen {
         return Ok(EstimateInputs { withheld: true, ..answer });
@@ -271,7 +291,7 @@ pub(super) fn load_charges(
     id: UsagePointId,
     day: LocalDay,
 ) -> Result<ChargesDay, Problem> {
-    let (_, seen) = find(read, id)?;
+    let seen = sees(read, id, day)?;
     let mut answer = ChargesDay::withheld(id, day);
     if !seen {
         return Ok(answer);

@@ -4,10 +4,11 @@
 //! Per slot the residual energy is multiplied by the slot's price and kept exactly (Wh × micro per
 //! kWh = 10⁻³ micro); a line sums these products and is rounded once, half away from zero, to the
 //! currency's minor unit. `prices` has the loop over the slots, `lines` what follows from its sums:
-//! slabs, fixed charges, minimum and taxes.
+//! slabs, fixed charges, minimum and taxes. `stated` goes the other way: what can be said of lines whose
+//! readings are not known.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use primitives::calendar::{Calendar, LocalDay, SettlementPeriod};
+use primitives::calendar::{Calendar, DayPeriods, LocalDay, SettlementPeriod};
 use primitives::codec;
 use primitives::hash::Hash;
 use primitives::reading::Reading;
@@ -16,12 +17,14 @@ use thiserror::Error;
 
 use self::lines::{Month, SegmentSums, bill_lines};
 use self::prices::{PriceCache, sum_run, terms_key};
+pub use self::stated::StatedError;
 use super::BillLine;
 use crate::tariff::TariffVersion;
 
 mod day_share;
 mod lines;
 mod prices;
+mod stated;
 
 /// A tariff version and the first period of the bill that it prices.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -206,12 +209,7 @@ impl<'a> Calculator<'a> {
         let month = Month::of(day.day);
         let mut from = 0;
         while from < periods.count {
-            let period = periods.first.offset(u32::from(from))?;
-            let next = segments.partition_point(|segment| segment.first_period <= period);
-            let index = next.checked_sub(1).ok_or(CalculationError::TariffMissing(period))?;
-            let end = segments.get(next).and_then(|it| periods.slot_of(it.first_period));
-            // Segments of a hostile proof may be out of order; a run still goes forward.
-            let end = end.filter(|end| *end > from).unwrap_or(periods.count);
+            let (index, end) = run_from(segments, periods, from)?;
             let terms = (&segments[index].version.terms, work.keys[index]);
             let prices = self.prices.day(self.calendar, terms, day, periods)?;
             let readings = &day.readings[usize::from(from)..usize::from(end)];
@@ -224,6 +222,20 @@ impl<'a> Calculator<'a> {
         }
         Ok(())
     }
+}
+
+/// The segment that prices a slot of a day, and the slot up to which it does.
+fn run_from(
+    segments: &[TariffSegment],
+    periods: DayPeriods,
+    from: u16,
+) -> Result<(usize, u16), CalculationError> {
+    let period = periods.first.offset(u32::from(from))?;
+    let next = segments.partition_point(|segment| segment.first_period <= period);
+    let index = next.checked_sub(1).ok_or(CalculationError::TariffMissing(period))?;
+    let end = segments.get(next).and_then(|it| periods.slot_of(it.first_period));
+    // Segments of a hostile proof may be out of order; a run still goes forward.
+    Ok((index, end.filter(|end| *end > from).unwrap_or(periods.count)))
 }
 
 /// The sums of one bill so far.

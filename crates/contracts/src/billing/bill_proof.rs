@@ -87,6 +87,10 @@ pub enum DaySeal {
     /// Nobody measured all of it: the signed `EstimateDay` of who bills. The ledger computed the values
     /// by its rule before it took them; their quality E shows which slots.
     Estimate(SignedTransaction),
+    /// The meter, on a private ledger: a signed `SealPrivateDay`.
+    PrivateMeter(SignedTransaction),
+    /// Who bills, on a private ledger: a signed `SubstituteDay`.
+    Substitute(SignedTransaction),
 }
 
 impl DaySeal {
@@ -96,7 +100,9 @@ impl DaySeal {
         match self {
             Self::Meter(transaction)
             | Self::Gateway { transaction, .. }
-            | Self::Estimate(transaction) => transaction,
+            | Self::Estimate(transaction)
+            | Self::PrivateMeter(transaction)
+            | Self::Substitute(transaction) => transaction,
         }
     }
 }

@@ -8,7 +8,7 @@ use primitives::units::{MilliMicro, OutOfRange, WattHours};
 use super::slot_charge::{SlotCharge, slot_charges};
 use crate::event::Event;
 use crate::execute::Context;
-use crate::genesis::Rules;
+use crate::genesis::{Privacy, Rules};
 use crate::metering::require_ended;
 use crate::registry::Role;
 use crate::rejection::{Malformed, Rejection};
@@ -41,6 +41,7 @@ pub struct ChargeSlots {
 
 impl Transaction for ChargeSlots {
     const SENDERS: &'static [Who] = &[Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
+    const PRIVACY: Option<Privacy> = Some(Privacy::Open);
 
     fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
         no_payload(payload)?;

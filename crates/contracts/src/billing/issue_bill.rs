@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use borsh::{BorshDeserialize, BorshSerialize};
 use primitives::calendar::{BillingPeriod, LocalDay, SettlementPeriod};
 use primitives::codec::Bounded;
+use primitives::hash::Hash;
 use primitives::identifier::{PartyId, TariffId, UsagePointId};
+use primitives::reading::Reading;
 use primitives::units::{MicroCurrency, MilliMicro, WattHours};
 
 use super::amendment::{paid_out_too_much, replace, reverse_fines};
 use super::bill_calculation::{
-    BillInputs, CalculationError, Calculator, DayInput, TariffSegment, no_allocation, tariff_hash,
+    BillCalculation, BillInputs, CalculationError, Calculator, DayInput, TariffSegment,
+    no_allocation, tariff_hash,
 };
 use super::bill_proof::issued_event;
 use super::fine::{self, FineBasis};
@@ -19,7 +22,7 @@ use super::{Bill, BillAccount, BillLine, BillSources, BillState, LineKind};
 use crate::account::posting;
 use crate::event::Event;
 use crate::execute::Context;
-use crate::genesis::Rules;
+use crate::genesis::{Privacy, Rules};
 use crate::metering::{DayCommitment, DayReadings, FrequencyDay, require_day_ended};
 use crate::registry::{Role, UsagePoint, is_rising};
 use crate::rejection::{Malformed, Rejection};
@@ -50,6 +53,7 @@ pub struct IssueBill {
 
 impl Transaction for IssueBill {
     const SENDERS: &'static [Who] = &[Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
+    const PRIVACY: Option<Privacy> = Some(Privacy::Open);
 
     fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
         no_payload(payload)?;
@@ -68,19 +72,10 @@ impl Transaction for IssueBill {
         if days * self.usage_points.len() as u64 > MAX_BILLED_DAYS {
             return Err(Rejection::TooMuchWork { bound: MAX_BILLED_DAYS });
         }
-        let rules = context.rules;
-        let mut run = Run {
-            context,
-            period: self.period,
-            frequencies: BTreeMap::new(),
-            calculator: Calculator::new(rules.calendar(), rules.minor_unit_micro()),
-        };
+        let mut run = Run::new(context, self.period);
         for id in self.usage_points.iter() {
             match run.prepare(state, *id) {
-                Ok(Prepared::New(draft)) if draft.bill.replaces().is_some() => {
-                    fine::uninterrupted(context, state, *id, |it| issue(context, it, *draft))?;
-                }
-                Ok(Prepared::New(draft)) => issue(context, state, *draft)?,
+                Ok(Prepared::New(draft)) => draft.issue(context, state)?,
                 Ok(Prepared::AlreadyRecorded) => state.emit(Event::AlreadyRecorded {}),
                 Err(rejection) if self.usage_points.len() == 1 => return Err(rejection),
                 Err(rejection) => state.emit(Event::BillRefused {
@@ -103,52 +98,85 @@ enum Prepared {
 }
 
 /// A bill to be issued, and what it was computed from. How the account stands is seen at its issue.
-struct Draft {
-    bill: Bill,
-    sources: BillSources,
+pub(super) struct Draft {
+    pub bill: Bill,
+    pub sources: BillSources,
+}
+
+impl Draft {
+    /// Issues the bill; while it replaces another one, the account's days of grace go on.
+    pub fn issue(self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
+        if self.bill.replaces().is_none() {
+            return issue(context, state, self);
+        }
+        let id = self.bill.usage_point;
+        fine::uninterrupted(context, state, id, |state| issue(context, state, self))
+    }
 }
 
 /// What a bill over the period would be computed from, without any value: enough to tell whether the
 /// bill in force is stale.
-struct Basis {
-    segments: Vec<TariffSegment>,
-    needs_frequency: bool,
+pub(super) struct Basis {
+    pub segments: Vec<TariffSegment>,
+    pub needs_frequency: bool,
     readings: Vec<DayCommitment>,
     frequencies: Vec<DayCommitment>,
-    sources: BillSources,
+    pub sources: BillSources,
+}
+
+impl Basis {
+    /// The roots over readings and frequencies and the hash of the tariffs, as a bill commits to them.
+    pub fn commitments(&self) -> [Hash; 3] {
+        let root = |days: &[DayCommitment]| DayCommitment::root(days);
+        [root(&self.readings), root(&self.frequencies), tariff_hash(&self.segments)]
+    }
 }
 
 /// One transaction's work; the frequencies and prices of a day serve all usage points.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     context: &'a Context<'a>,
     period: BillingPeriod,
     frequencies: BTreeMap<LocalDay, FrequencyDay>,
-    calculator: Calculator<'a>,
+    pub calculator: Calculator<'a>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    pub fn new(context: &'a Context<'a>, period: BillingPeriod) -> Self {
+        let rules = context.rules;
+        let calculator = Calculator::new(rules.calendar(), rules.minor_unit_micro());
+        Self { context, period, frequencies: BTreeMap::new(), calculator }
+    }
+
     /// Every rule, then the bill; writes nothing.
     fn prepare(&mut self, state: &dyn State, id: UsagePointId) -> Result<Prepared, Rejection> {
+        let usage_point = self.billed_point(state, id)?;
+        let in_force = self.bill_in_force(state, id)?;
+        let basis = self.basis(state, id, in_force.as_ref())?;
+        if in_force.as_ref().is_some_and(|bill| bill.commitments() == basis.commitments()) {
+            return Ok(Prepared::AlreadyRecorded);
+        }
+        let calculation = self.calculate(state, (id, &usage_point), &basis)?;
+        let bill =
+            self.bill((state, &usage_point), id, (&basis, calculation), in_force.as_ref())?;
+        Ok(Prepared::New(Box::new(Draft { bill, sources: basis.sources })))
+    }
+
+    /// The usage point: the sender bills it, and the period has ended.
+    pub fn billed_point(
+        &self,
+        state: &dyn State,
+        id: UsagePointId,
+    ) -> Result<UsagePoint, Rejection> {
         let usage_point = state.usage_point(id)?;
         if usage_point.biller != self.context.party()? {
             return Err(Rejection::NotTheBiller);
         }
         require_day_ended(self.context, period_days(&self.period).1)?;
-        let in_force = self.bill_in_force(state, id)?;
-        let basis = self.basis(state, id, in_force.as_ref())?;
-        if let Some(bill) = &in_force
-            && bill.readings_root == DayCommitment::root(&basis.readings)
-            && bill.frequency_root == DayCommitment::root(&basis.frequencies)
-            && bill.tariff_hash == tariff_hash(&basis.segments)
-        {
-            return Ok(Prepared::AlreadyRecorded);
-        }
-        let bill = self.bill(state, (id, &usage_point), &basis, in_force.as_ref())?;
-        Ok(Prepared::New(Box::new(Draft { bill, sources: basis.sources })))
+        Ok(usage_point)
     }
 
     /// The bill that the days of the period are part of; all of them are, or none.
-    fn bill_in_force(
+    pub fn bill_in_force(
         &self,
         state: &dyn State,
         id: UsagePointId,
@@ -166,7 +194,8 @@ impl Run<'_> {
         Ok(same)
     }
 
-    fn basis(
+    /// What a bill over the period is computed from; every day is sealed.
+    pub fn basis(
         &mut self,
         state: &dyn State,
         id: UsagePointId,
@@ -197,24 +226,48 @@ impl Run<'_> {
         Ok(Basis { segments, needs_frequency, readings, frequencies, sources })
     }
 
-    fn bill(
+    /// The calculation from the readings that `state` holds.
+    pub fn calculate(
         &mut self,
         state: &dyn State,
         (id, usage_point): (UsagePointId, &UsagePoint),
         basis: &Basis,
-        replaced: Option<&Bill>,
-    ) -> Result<Bill, Rejection> {
+    ) -> Result<BillCalculation, Rejection> {
         let rules = self.context.rules;
+        let inputs = self.inputs(usage_point, basis, |day| {
+            let loaded = DayReadings::load(rules, state, id, day)?;
+            Ok(loaded.slots.into_iter().flatten().collect())
+        })?;
+        self.calculator.bill(&inputs, &no_allocation).map_err(rejection)
+    }
+
+    /// What the calculation works with; `readings` gives those of a day.
+    pub fn inputs(
+        &self,
+        usage_point: &UsagePoint,
+        basis: &Basis,
+        readings: impl Fn(LocalDay) -> Result<Vec<Reading>, Rejection>,
+    ) -> Result<BillInputs, Rejection> {
         let (segments, connection_limit) = (basis.segments.clone(), usage_point.connection_limit);
         let mut inputs = BillInputs { segments, days: Vec::new(), connection_limit };
         for day in days_of(&self.period) {
-            let loaded = DayReadings::load(rules, state, id, day)?;
-            let readings = loaded.slots.into_iter().flatten().collect();
             let known = self.frequencies.get(&day).filter(|_| basis.needs_frequency);
             let frequencies = known.map(|it| it.slots.to_vec()).unwrap_or_default();
-            inputs.days.push(DayInput { day, readings, frequencies });
+            inputs.days.push(DayInput { day, readings: readings(day)?, frequencies });
         }
-        let calculation = self.calculator.bill(&inputs, &no_allocation).map_err(rejection)?;
+        Ok(inputs)
+    }
+
+    /// The bill that a calculation amounts to, with the fine; how the account stands comes at its issue.
+    pub fn bill(
+        &self,
+        (state, usage_point): (&dyn State, &UsagePoint),
+        id: UsagePointId,
+        (basis, calculation): (&Basis, BillCalculation),
+        replaced: Option<&Bill>,
+    ) -> Result<Bill, Rejection> {
+        let rules = self.context.rules;
+        let [readings_root, frequency_root, tariff_hash] = basis.commitments();
         let mut lines = calculation.lines;
         let fine = basis.sources.fine.fine(rules.minor_unit_micro());
         lines.extend(fine_line(fine.map_err(|_| Rejection::AmountOutOfRange)?));
@@ -227,7 +280,7 @@ impl Run<'_> {
             customer: usage_point.customer,
             biller: usage_point.biller,
             export_payer: state.station(usage_point.station)?.grid_operator,
-            connection_limit: inputs.connection_limit,
+            connection_limit: usage_point.connection_limit,
             metered_import: calculation.metered_import,
             metered_export: calculation.metered_export,
             residual_import: calculation.residual_import,
@@ -236,9 +289,9 @@ impl Run<'_> {
                 .map_err(|_| Rejection::TooMuchWork { bound: super::MAX_LINES as u64 })?,
             total: total.map_err(|_| Rejection::AmountOutOfRange)?,
             account: BillAccount::ZERO,
-            readings_root: DayCommitment::root(&basis.readings),
-            frequency_root: DayCommitment::root(&basis.frequencies),
-            tariff_hash: tariff_hash(&inputs.segments),
+            readings_root,
+            frequency_root,
+            tariff_hash,
             fine_hash: basis.sources.fine.hash(),
             issued_at: self.context.time,
         })
@@ -258,7 +311,7 @@ pub(super) fn fine_line(amount: MicroCurrency) -> Option<BillLine> {
     })
 }
 
-fn period_days(period: &BillingPeriod) -> (LocalDay, LocalDay) {
+pub(super) fn period_days(period: &BillingPeriod) -> (LocalDay, LocalDay) {
     period.days().expect("checked before the bill was ordered")
 }
 
@@ -272,7 +325,7 @@ fn number(day: LocalDay) -> u64 {
     u64::from(day.get().unsigned_abs())
 }
 
-fn rejection(error: CalculationError) -> Rejection {
+pub(super) fn rejection(error: CalculationError) -> Rejection {
     match error {
         CalculationError::FrequencyMissing(period) => {
             Rejection::FrequencyMissing { period: u64::from(period.get()) }

@@ -32,6 +32,7 @@ mod decide_dispute;
 mod dispute_bill;
 pub mod fine;
 mod issue_bill;
+mod issue_private_bill;
 mod issue_statement;
 mod pay_bill;
 mod pay_dues;
@@ -49,6 +50,7 @@ pub use decide_dispute::DecideDispute;
 pub use dispute_bill::{DISPUTE_MILLISECONDS, Dispute, DisputeBill};
 pub use fine::{FineBasis, FineRules, FineStanding, fine_standing};
 pub use issue_bill::{IssueBill, MAX_BILLED};
+pub use issue_private_bill::{IssuePrivateBill, StatedAmounts, draft_bill};
 pub use issue_statement::{IssueStatement, StatedBill, Statement};
 pub use pay_bill::PayBill;
 pub use pay_dues::PayDues;
@@ -267,6 +269,11 @@ impl Bill {
     pub fn replaces(&self) -> Option<BillId> {
         let former = self.revision.checked_sub(1).filter(|revision| *revision > 0)?;
         Some(bill_id(self.usage_point, self.period, former))
+    }
+
+    /// The roots over readings and frequencies and the hash of the tariffs.
+    fn commitments(&self) -> [Hash; 3] {
+        [self.readings_root, self.frequency_root, self.tariff_hash]
     }
 
     /// The hash that the event commits to.

@@ -6,6 +6,7 @@ use primitives::identifier::UsagePointId;
 
 use crate::event::Event;
 use crate::execute::Context;
+use crate::genesis::Privacy;
 use crate::registry::Role;
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -23,6 +24,7 @@ pub struct WithdrawSlotCharge {
 
 impl Transaction for WithdrawSlotCharge {
     const SENDERS: &'static [Who] = &[Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
+    const PRIVACY: Option<Privacy> = Some(Privacy::Open);
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
         if state.usage_point(self.usage_point)?.biller != context.party()? {

@@ -11,7 +11,7 @@ use super::submit_reading::{check_leaf, leaf_in_force};
 use super::{SlotCorrection, require_measured, require_within_limit};
 use crate::event::Event;
 use crate::execute::{Context, Sender};
-use crate::genesis::Rules;
+use crate::genesis::{Privacy, Rules};
 use crate::registry::Role;
 use crate::rejection::{Malformed, Rejection};
 use crate::state::State;
@@ -36,6 +36,7 @@ impl Transaction for CorrectReading {
     const SENDERS: &'static [Who] =
         &[Who::Meter, Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
     const EXPIRES: bool = false;
+    const PRIVACY: Option<Privacy> = Some(Privacy::Open);
 
     fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
         check_leaf(self.usage_point, self.period, &self.leaf, payload).map(|_| ())

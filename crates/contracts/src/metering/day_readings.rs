@@ -6,7 +6,7 @@ use primitives::identifier::UsagePointId;
 use primitives::reading::{DayPayload, Reading, ReadingPayload};
 
 use super::seal_gateway_batch::entry_day;
-use super::{MeteredDay, SealedBy};
+use super::{MeteredDay, PrivateDayPayload, SealedBy};
 use crate::genesis::Rules;
 use crate::rejection::Rejection;
 use crate::state::{Position, State};
@@ -67,9 +67,12 @@ pub fn sealed_payload(
     by: SealedBy,
 ) -> Result<DayPayload, Rejection> {
     let bytes = state.payload(position).ok_or(Rejection::PayloadErased)?;
-    let checked = "a payload was decoded and compared with its root before it was ordered";
+    let checked = "a payload was decoded and compared with its root before it was kept";
     Ok(match by {
-        SealedBy::Meter | SealedBy::Estimate { .. } => codec::decode(&bytes).expect(checked),
+        SealedBy::Meter | SealedBy::Estimate { .. } | SealedBy::Substitute { .. } => {
+            codec::decode(&bytes).expect(checked)
+        }
+        SealedBy::PrivateMeter => codec::decode::<PrivateDayPayload>(&bytes).expect(checked).values,
         SealedBy::Gateway { entry } => entry_day(&bytes, entry).expect(checked),
     })
 }

@@ -12,7 +12,7 @@ use super::seal_day::{check_day, put_seal};
 use super::{SealedBy, require_day_ended};
 use crate::event::Event;
 use crate::execute::Context;
-use crate::genesis::Rules;
+use crate::genesis::{Privacy, Rules};
 use crate::registry::Role;
 use crate::rejection::{Malformed, Rejection};
 use crate::state::State;
@@ -39,6 +39,7 @@ pub struct EstimateDay {
 impl Transaction for EstimateDay {
     const SENDERS: &'static [Who] = &[Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
     const EXPIRES: bool = false;
+    const PRIVACY: Option<Privacy> = Some(Privacy::Open);
 
     fn check(&self, payload: &[u8], rules: &Rules) -> Result<(), Malformed> {
         let payload: DayPayload = codec::decode(payload)?;

@@ -6,6 +6,10 @@
 //! stand in the history; [`DayReadings`] puts the values together from there. Where nothing was
 //! reported, [`estimation`] says what takes its place.
 //!
+//! On a private ledger days are sealed by [`SealPrivateDay`] and [`SubstituteDay`]: nothing in them is a
+//! value, and no rule reads one. The values lie with those whom they are about (`entitlement.rs`), until
+//! they are erased ([`ErasePayloads`]).
+//!
 //! Frequencies are public: their values stand in the transaction and in the state.
 //!
 //! Nothing is ever overwritten in silence: the same content again is harmless (`AlreadyRecorded`),
@@ -32,23 +36,32 @@ mod correct_frequency;
 mod correct_reading;
 mod day_readings;
 mod delete_frequency;
+mod entitlement;
+mod erase_payloads;
+mod erasure;
 mod estimate_day;
 pub mod estimation;
 mod estimation_inputs;
+mod private_day;
 mod publish_frequency;
 mod publish_standard_profile;
 mod registers;
 mod seal_day;
 mod seal_frequency_day;
 mod seal_gateway_batch;
+mod seal_private_day;
 mod submit_reading;
+mod substitute_day;
 
 pub use correct_frequency::CorrectFrequency;
 pub use correct_reading::CorrectReading;
 pub use day_readings::DayReadings;
 pub use delete_frequency::DeleteFrequency;
+pub use erase_payloads::{ErasePayloads, MAX_ERASED_DAYS};
+pub use erasure::{Erasure, MAX_ERASURES};
 pub use estimate_day::EstimateDay;
 pub use estimation_inputs::{MAX_STRETCH_DAYS, clock_slots};
+pub use private_day::{PrivateDayPayload, registers_commitment};
 pub use publish_frequency::PublishFrequency;
 pub use publish_standard_profile::{PublishStandardProfile, StandardProfile};
 pub use registers::{Installed, RegisterMark, Registers};
@@ -58,7 +71,9 @@ pub use seal_frequency_day::SealFrequencyDay;
 pub use seal_gateway_batch::{
     GatewayBatch, GatewayEntry, MAX_GATEWAY_ENTRIES, SealGatewayBatch, gateway_leaf,
 };
+pub use seal_private_day::SealPrivateDay;
 pub use submit_reading::{LATE_AFTER_PERIODS, SubmitReading, day_of_slot_reading, is_slot_reading};
+pub use substitute_day::SubstituteDay;
 
 /// Slots of one local day at most, as a bound of lists (5-minute slots, day of 25 hours).
 pub const MAX_SLOTS: usize = MAX_SLOTS_PER_DAY;
@@ -78,6 +93,25 @@ pub enum SealedBy {
         /// How many slots are.
         slots: u16,
     },
+    /// The meter itself, on a private ledger.
+    PrivateMeter,
+    /// Who bills, on a private ledger: in the place of the meter's own seal, or of one that never
+    /// came.
+    Substitute {
+        /// The meter's own seal of the day; `None` while there is none.
+        meter: Option<MeterSeal>,
+    },
+}
+
+/// The meter's own seal of a day that a substitute took the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct MeterSeal {
+    /// Its transaction.
+    pub transaction: TransactionId,
+    /// Where it stands.
+    pub position: Position,
+    /// The root that it sealed.
+    pub day_root: Hash,
 }
 
 /// The seal of a day.

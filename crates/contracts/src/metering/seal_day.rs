@@ -17,7 +17,7 @@ use super::{
 };
 use crate::event::Event;
 use crate::execute::Context;
-use crate::genesis::Rules;
+use crate::genesis::{Privacy, Rules};
 use crate::registry::{InstalledMeter, UsagePoint, is_rising};
 use crate::rejection::{Malformed, Rejection};
 use crate::state::{Position, State};
@@ -54,6 +54,7 @@ pub struct SealDay {
 impl Transaction for SealDay {
     const SENDERS: &'static [Who] = &[Who::Meter];
     const EXPIRES: bool = false;
+    const PRIVACY: Option<Privacy> = Some(Privacy::Open);
 
     fn check(&self, payload: &[u8], rules: &Rules) -> Result<(), Malformed> {
         let payload: DayPayload = codec::decode(payload)?;
@@ -64,7 +65,7 @@ impl Transaction for SealDay {
             return Err(Malformed::Field("corrected slots rise, none twice"));
         }
         check_day(rules, self.usage_point, self.day, &self.day_root, &payload)?;
-        self.check_registers(&payload)
+        check_registers((&self.first, &self.last), &payload)
     }
 
     fn execute(&self, context: &Context<'_>, state: &mut dyn State) -> Result<(), Rejection> {
@@ -134,20 +135,22 @@ impl OwnRun {
     }
 }
 
-impl SealDay {
-    /// What no roll-over and no swap explains: registers that move up by more than all readings. The
-    /// rest needs the meter, so `execute` looks at it.
-    fn check_registers(&self, payload: &DayPayload) -> Result<(), Malformed> {
-        let sums = sums(&payload.readings);
-        let registers = self.first.both().into_iter().zip(self.last.both());
-        for ((first, last), sum) in registers.zip(sums) {
-            if last.checked_sub(first).is_some_and(|moved| u128::from(moved) > sum) {
-                return Err(Malformed::Payload("the registers move by more than the readings"));
-            }
+/// What no roll-over and no swap explains: registers that move up by more than all readings. The
+/// rest needs the meter, so `execute` looks at it.
+pub(super) fn check_registers(
+    (first, last): (&Registers, &Registers),
+    payload: &DayPayload,
+) -> Result<(), Malformed> {
+    let registers = first.both().into_iter().zip(last.both());
+    for ((first, last), sum) in registers.zip(sums(&payload.readings)) {
+        if last.checked_sub(first).is_some_and(|moved| u128::from(moved) > sum) {
+            return Err(Malformed::Payload("the registers move by more than the readings"));
         }
-        Ok(())
     }
+    Ok(())
+}
 
+impl SealDay {
     /// The registers must move by exactly what the meter's own readings add up to.
     fn require_movement(
         &self,

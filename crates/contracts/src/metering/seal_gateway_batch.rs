@@ -13,7 +13,7 @@ use super::submit_reading::leaf_at;
 use super::{MAX_SLOTS, Seal, SealedBy, later, require_day_ended};
 use crate::event::Event;
 use crate::execute::Context;
-use crate::genesis::Rules;
+use crate::genesis::{Privacy, Rules};
 use crate::registry::Role;
 use crate::rejection::{Malformed, Rejection};
 use crate::state::State;
@@ -92,6 +92,7 @@ pub struct SealGatewayBatch {
 impl Transaction for SealGatewayBatch {
     const SENDERS: &'static [Who] = &[Who::Role(Role::Aggregator), Who::Role(Role::Distributor)];
     const EXPIRES: bool = false;
+    const PRIVACY: Option<Privacy> = Some(Privacy::Open);
 
     fn check(&self, payload: &[u8], rules: &Rules) -> Result<(), Malformed> {
         let batch: GatewayBatch = codec::decode(payload)?;

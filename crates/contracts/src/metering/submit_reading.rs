@@ -10,7 +10,7 @@ use primitives::reading::{ReadingPayload, reading_leaf};
 use super::{SealedBy, require_ended, require_measured, require_reporter, require_within_limit};
 use crate::event::Event;
 use crate::execute::Context;
-use crate::genesis::Rules;
+use crate::genesis::{Privacy, Rules};
 use crate::registry::Role;
 use crate::rejection::{Malformed, Rejection};
 use crate::state::{Position, State};
@@ -40,6 +40,7 @@ impl Transaction for SubmitReading {
     const SENDERS: &'static [Who] =
         &[Who::Meter, Who::Role(Role::Aggregator), Who::Role(Role::Distributor)];
     const EXPIRES: bool = false;
+    const PRIVACY: Option<Privacy> = Some(Privacy::Open);
 
     fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
         check_leaf(self.usage_point, self.period, &self.leaf, payload).map(|_| ())

@@ -1,7 +1,7 @@
 //! A meter is installed at a usage point, the first one or in the place of another.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use primitives::calendar::SettlementPeriod;
+use primitives::calendar::{LocalDay, SettlementPeriod};
 use primitives::identifier::UsagePointId;
 use primitives::key::PublicKey;
 use primitives::units::WattHours;
@@ -44,8 +44,13 @@ pub struct InstallMeter {
 impl Transaction for InstallMeter {
     const SENDERS: &'static [Who] = &[Who::Role(Role::Distributor), Who::Role(Role::GridOperator)];
 
-    fn check(&self, payload: &[u8], _rules: &Rules) -> Result<(), Malformed> {
+    fn check(&self, payload: &[u8], rules: &Rules) -> Result<(), Malformed> {
         no_payload(payload)?;
+        if rules.is_private() && (self.first, self.former_last) != (Registers::ZERO, None) {
+            return Err(Malformed::Field(
+                "registers are readings: on a private ledger an installation shows none",
+            ));
+        }
         require_below(&self.first, self.register_limit).map_err(|_| {
             Malformed::Field("registers lie below the value at which they start again")
         })
@@ -61,6 +66,7 @@ impl Transaction for InstallMeter {
             return Err(Rejection::CosignatureMissing);
         }
         let mark = self.mark(context.rules, state, &usage_point)?;
+        self.require_unsealed(context.rules, state)?;
         let holder = Holder::Meter(self.usage_point);
         state.add_key_record(context.rules, self.meter, holder, context.time)?;
         if let Some(former) = usage_point.meter {
@@ -87,6 +93,23 @@ impl Transaction for InstallMeter {
 }
 
 impl InstallMeter {
+    /// Where no marks of registers tell up to when the former meter sealed, its seals do.
+    fn require_unsealed(&self, rules: &Rules, state: &dyn State) -> Result<(), Rejection> {
+        if !rules.is_private() {
+            return Ok(());
+        }
+        let (day, _) = rules.slot_of(self.from_period)?;
+        let days = (day, LocalDay::MAX);
+        let Some(last) = state.last_day_sealed_by_meter(self.usage_point, days) else {
+            return Ok(());
+        };
+        let periods = rules.calendar().periods_of(last);
+        Err(Rejection::SwapBeforeSealedDay {
+            period: u64::from(self.from_period.get()),
+            sealed_until: u64::from(periods.first.get()) + u64::from(periods.count),
+        })
+    }
+
     /// The mark that the installation leaves, after the rules that bind it to the former meter.
     fn mark(
         &self,

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::kit::{Draft, Home, Network, by, hertz, reading};
-use super::sample::{draft, stage};
+use super::sample::{draft, stage_of};
 use crate::account::{Account, RedeemTokens};
 use crate::billing::{
     Bill, CarryBill, DecideDispute, DisputeBill, FineRules, LineKind, PayDues, PayOutBill,
@@ -462,7 +462,7 @@ proptest! {
         place in any::<prop::sample::Index>(),
         change in 1..=255_u8,
     ) {
-        let body = draft(TABLE[line].name, &mut stage()).body;
+        let body = draft(TABLE[line].name, &mut stage_of(&TABLE[line])).body;
         let mut bytes = body.encode();
         // A body without fields has no byte to change.
         prop_assume!(!bytes.is_empty());

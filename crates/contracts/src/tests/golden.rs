@@ -14,7 +14,7 @@ use primitives::units::BlockHeight;
 
 use super::kit::golden::{compare, hex};
 use super::kit::{Network, by, flat, full};
-use super::sample::{draft, event, stage};
+use super::sample::{draft, event, private_stage, stage, stage_of};
 use crate::account::Account;
 use crate::registry::Role;
 use crate::tariff::{
@@ -32,7 +32,7 @@ fn golden_transactions() {
         writeln!(text, "{} {name} = {}", body.kind(), hex(&bytes)).unwrap();
     };
     for entry in TABLE {
-        line(entry.name, &draft(entry.name, &mut stage()).body);
+        line(entry.name, &draft(entry.name, &mut stage_of(entry)).body);
     }
     for (name, body) in tariffs() {
         line(name, &body);
@@ -50,9 +50,9 @@ fn golden_transactions() {
 fn golden_payloads() {
     let mut text = String::new();
     for entry in TABLE {
-        let payload = draft(entry.name, &mut stage()).payload;
-        if !payload.is_empty() {
-            writeln!(text, "{} {} = {}", entry.kind, entry.name, hex(&payload)).unwrap();
+        let draft = draft(entry.name, &mut stage_of(entry));
+        for payload in [draft.payload, draft.private].iter().filter(|it| !it.is_empty()) {
+            writeln!(text, "{} {} = {}", entry.kind, entry.name, hex(payload)).unwrap();
         }
     }
     compare("payloads.txt", &text);
@@ -177,6 +177,8 @@ fn golden_keys() {
         ("protocol", state_key::protocol()),
         ("open_checkpoint", state_key::open_checkpoint()),
         ("agreed_checkpoint", state_key::agreed_checkpoint()),
+        ("erasure", state_key::erasure(&point, (before_1970, day))),
+        ("erasures", state_key::erasures(&point)),
         ("virtual_clock", state_key::virtual_clock()),
     ];
     // Every function of the file is here, none is forgotten.
@@ -252,15 +254,22 @@ fn golden_values_of_the_state() {
         network.state().party(network.north.id).unwrap().roles.as_slice(),
         [Role::Distributor]
     );
+    let mut private = private_stage();
+    let erasure = draft("ErasePayloads", &mut private);
+    private.accept(&erasure);
+    // What only a private ledger has comes behind.
+    let erased = |(key, _): &(&Vec<u8>, &Vec<u8>)| key[0] == b'X';
+    let entries = network.state.entries.iter().chain(private.state.entries.iter().filter(erased));
     let mut text = String::new();
     let mut last = 0;
-    for (key, value) in &network.state.entries {
+    for (key, value) in entries {
         if key[0] != last {
             last = key[0];
             writeln!(text, "{} {} = {}", char::from(last), hex(&key[1..]), hex(value)).unwrap();
         }
     }
-    let tags: Vec<u8> = text.lines().map(|line| line.as_bytes()[0]).collect();
+    let mut tags: Vec<u8> = text.lines().map(|line| line.as_bytes()[0]).collect();
+    tags.sort_unstable();
     let table = include_str!("../state_key.rs")
         .lines()
         .filter_map(|line| line.strip_prefix("//! | `").map(|rest| rest.as_bytes()[0]));

@@ -22,7 +22,7 @@ use crate::billing::{
     BillIssued, CarryBill, ChargeSlots, ChargeTarget, DecideDispute, DisputeBill, FineRules,
     IssueStatement, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge, bill_id,
 };
-use crate::genesis::Parameters;
+use crate::genesis::{Parameters, Privacy};
 use crate::governance::{
     AdvanceClock, ApproveChange, AttestCheckpoint, Change, Endorsement, ProposeChange, RemoveNode,
     RequestCheckpoint, RotateNodeKey,
@@ -31,6 +31,7 @@ use crate::metering::{CorrectFrequency, DeleteFrequency, PublishStandardProfile}
 use crate::notary::NotariseHead;
 use crate::registry::*;
 use crate::tariff::{AmendTariff, AssignTariff, AssignmentTarget, PublishTariff};
+use crate::transaction::Entry;
 
 /// The network in which every sample acts: one day measured, three tariffs, money in the wallets.
 /// The first home draws, the second sells, the third has its day unsealed.
@@ -52,6 +53,25 @@ pub fn stage() -> Network {
     // Whoever is appointed from here on has no voice yet.
     network.enter_epoch(1);
     network
+}
+
+/// The same on a private ledger, for the transactions that belong there.
+pub fn private_stage() -> Network {
+    let mut network = Network::private();
+    network.northern_tariff(curve());
+    let first = network.homes[0].clone();
+    for member in [first.customer.clone(), network.grid.clone()] {
+        network.fund(&member, 1_000_000_000);
+    }
+    let day = network.day(0);
+    network.measure_privately(day, std::slice::from_ref(&first), reading(250, 50));
+    network.enter_epoch(1);
+    network
+}
+
+/// The network in which the sample of a line of the table acts.
+pub fn stage_of(entry: &Entry) -> Network {
+    if entry.privacy == Some(Privacy::Private) { private_stage() } else { stage() }
 }
 
 /// A draft of the named transaction, signed by its right sender; `network` becomes ready for it.
@@ -140,6 +160,15 @@ pub fn draft(name: &str, network: &mut Network) -> Draft {
             network.estimate(&open_home, day, Some(profile))
         }
         "PublishStandardProfile" => by(&[&north], standard_profile()),
+        "SealPrivateDay" => {
+            network.seal_privately(&open_home, day, &network.even_day(day, reading(100, 0)))
+        }
+        "SubstituteDay" => network.substitute(&home, day, 200),
+        "ErasePayloads" => {
+            network.accept(&network.bill_privately(&home, day));
+            network.erase(&home, day)
+        }
+        "IssuePrivateBill" => network.bill_privately(&home, day),
         "PublishFrequency" => {
             network.end_day(network.day(1));
             network.publish(network.period(network.day(1), 0), &[49_990, 50_010])
@@ -474,6 +503,9 @@ pub fn event(name: &str) -> Event {
         "CheckpointRequested" => Event::CheckpointRequested { height: BlockHeight::new(300) },
         "CheckpointAttested" => {
             Event::CheckpointAttested { height: BlockHeight::new(300), root, validator: node }
+        }
+        "PayloadsErased" => {
+            Event::PayloadsErased { usage_point, first_day: day, last_day: day, by: party }
         }
         "CheckpointAgreed" => Event::CheckpointAgreed { height: BlockHeight::new(300), root },
         "ClockAdvanced" => Event::ClockAdvanced { to: Timestamp::new(1_748_716_200_000) },

@@ -7,8 +7,9 @@
 use super::kit::{
     Draft, Expected, Member, Network, SigningKey, WRONG_ENCODING, WRONG_PAYLOAD, by, key, name_of,
 };
-use super::sample::{draft, stage};
+use super::sample::{draft, private_stage, stage, stage_of};
 use crate::Rejection;
+use crate::genesis::Privacy;
 use crate::registry::{AddKey, CloseParty, RevokeKey, Role};
 use crate::state_key;
 use crate::transaction::{Entry, TABLE, Who};
@@ -43,6 +44,9 @@ const WRONG_INDIVIDUAL: &[(&str, &str)] = &[
     ("SealFrequencyDay", "acted"),
     ("EstimateDay", "NotTheBiller"),
     ("PublishStandardProfile", "acted"),
+    ("SealPrivateDay", "SenderIsNotTheMeter"),
+    ("SubstituteDay", "NotTheBiller"),
+    ("ErasePayloads", "NotTheCustomer"),
     ("PublishTariff", "NotThePublisher"),
     ("AssignTariff", "NotThePublisher"),
     ("AmendTariff", "NotThePublisher"),
@@ -57,6 +61,7 @@ const WRONG_INDIVIDUAL: &[(&str, &str)] = &[
     ("SetFineRules", "acted"),
     ("CarryBill", "NotTheCustomer"),
     ("IssueStatement", "NotTheBiller"),
+    ("IssuePrivateBill", "NotTheBiller"),
     ("BuyTokens", "acted"),
     ("RedeemTokens", "InsufficientFunds"),
     ("SetBackingLimit", "acted"),
@@ -85,8 +90,7 @@ struct Strangers {
     single: Vec<(Role, Member)>,
 }
 
-fn strangers() -> Strangers {
-    let mut network = stage();
+fn strangers(mut network: Network) -> Strangers {
     let regulator = network.regulators[0].key.clone();
     let everything: Vec<Role> =
         Role::ALL.iter().copied().filter(|role| *role != Role::Regulator).collect();
@@ -133,7 +137,7 @@ fn refuse(network: &Network, draft: &Draft, expected: &str, who: &str) {
 #[test]
 fn every_sample_acts_when_its_right_sender_sends_it() {
     for entry in TABLE {
-        let mut network = stage();
+        let mut network = stage_of(entry);
         let draft = draft(entry.name, &mut network);
         assert_eq!(draft.body.entry().name, entry.name);
         let outcome = network.send(&draft);
@@ -146,8 +150,10 @@ fn every_sample_acts_when_its_right_sender_sends_it() {
 
 #[test]
 fn nobody_else_sends_any_transaction() {
-    let strangers = strangers();
+    let (open, private) = (strangers(stage()), strangers(private_stage()));
     for entry in TABLE {
+        let is_private = entry.privacy == Some(Privacy::Private);
+        let strangers = if is_private { &private } else { &open };
         let mut network = strangers.network.clone();
         let right = draft(entry.name, &mut network);
         let check = |key, expected, who: &str| refuse(&network, &right.sent_by(key), expected, who);
@@ -221,7 +227,7 @@ fn a_used_sequence_changes_nothing_at_all() {
 #[test]
 fn a_payload_is_wanted_exactly_where_the_transaction_commits_to_one() {
     for entry in TABLE {
-        let mut network = stage();
+        let mut network = stage_of(entry);
         let right = draft(entry.name, &mut network);
         let mut more = right.clone();
         more.payload.push(0);

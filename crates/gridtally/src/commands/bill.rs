@@ -1,5 +1,6 @@
-//! `gridtally bill`: a bill on one page of paper.
+//! `gridtally bill`: a bill on one page of paper, and a bill checked against one's own values.
 
+mod check;
 mod page;
 
 use std::path::PathBuf;
@@ -15,9 +16,19 @@ use crate::cli::Global;
 use crate::exit::{EndWith, Ended, Exit};
 use crate::output;
 
-/// Bills on paper.
+/// Bills on paper, and bills checked.
 #[derive(Debug, Subcommand)]
 pub enum Bill {
+    /// Check a bill: against the readings that its meter sealed, and against a file of your own.
+    ///
+    /// The proof of the bill is asked of a node that holds the readings; on a private ledger that is one of
+    /// the household or of who bills it. Everything in it is computed again here, from the meter's
+    /// signatures to the last line. With --readings each value is compared with your own file as well.
+    /// It says that all is equal, or names the first thing that differs.
+    #[command(after_help = "Example:\n  gridtally bill check BILL_ID --key home-17.key \
+        --readings my-readings.csv\n\nExit codes: 0 equal · 1 something differs, or there is no answer")]
+    Check(check::Check),
+
     /// Write a bill as one A4 page of HTML, to be printed or kept.
     ///
     /// The page needs no network: style and QR code are part of it. It names the lines with
@@ -48,7 +59,10 @@ pub struct Print {
 
 impl Bill {
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
-        let Self::Print(print) = self;
+        let print = match self {
+            Self::Check(check) => return check.run(global),
+            Self::Print(print) => print,
+        };
         let node = print.node.connect_as(&print.key)?;
         let bill = node.get_json(&format!("/v1/bills/{}", print.bill)).map_err(ended)?;
         if bill["lines"].is_null() {

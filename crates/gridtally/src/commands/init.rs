@@ -78,6 +78,10 @@ pub struct Founding {
     /// that everybody sees it before.
     #[arg(long, value_name = "BLOCKS", default_value_t = DEFAULT_EPOCH_BLOCKS, value_parser = clap::value_parser!(u32).range(4..))]
     pub epoch_blocks: u32,
+    /// A private ledger: readings lie only on the nodes of the household, of who bills it, and while a
+    /// bill over them is in dispute of the regulators; everybody else holds hashes.
+    #[arg(long)]
+    pub private: bool,
 }
 
 /// What drives time.
@@ -114,7 +118,7 @@ impl Founding {
                 ClockKind::System => Clock::System,
                 ClockKind::Virtual => Clock::Virtual,
             },
-            privacy: Privacy::Open,
+            privacy: if self.private { Privacy::Private } else { Privacy::Open },
             time,
             slot_minutes: self.slot_minutes,
             zone,

@@ -176,6 +176,7 @@ impl NodeCommand {
             open_reads: is_demo,
             read_model: Some(super::read_model::file(&directory)),
             checkpoints: Some(directory.checkpoints()),
+            private: Some(directory.private()),
             bft,
         }
         .start()?;
@@ -214,6 +215,7 @@ fn directory(dir: &Path) -> Result<Directory, Ended> {
         owner_threshold: 1,
         validator: Vec::new(),
         epoch_blocks: DEFAULT_EPOCH_BLOCKS,
+        private: false,
     };
     let directory = found(dir, &founding, &Protect::plain())?;
     eprintln!(

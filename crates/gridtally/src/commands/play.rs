@@ -81,6 +81,7 @@ impl Play {
             open_reads: true,
             read_model: Some(super::read_model::file(&directory)),
             checkpoints: None,
+            private: None,
             bft: founders.orderer(0, &directory),
         }
         .start()?;

@@ -15,6 +15,7 @@ mod month;
 mod network;
 mod node;
 mod notary;
+mod private;
 mod process;
 mod proofs;
 mod read_model;

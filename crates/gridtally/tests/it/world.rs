@@ -19,10 +19,16 @@ pub struct World {
 impl World {
     /// Founds it at a moment of a virtual clock.
     pub fn found(begin: &str) -> Self {
+        Self::found_with(begin, &[])
+    }
+
+    /// The same with further flags of `gridtally init`.
+    pub fn found_with(begin: &str, more: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("node");
         let path = path.to_str().unwrap();
-        expect(0, &["init", "--plain", "--dir", path, "--clock", "virtual", "--begin", begin]);
+        let init = ["init", "--plain", "--dir", path, "--clock", "virtual", "--begin", begin];
+        expect(0, &[&init[..], more].concat());
         let node = NodeProcess::start(Path::new(path), &[]);
         let world = Self { dir, node };
         for name in ["owner", "clock-keeper"] {

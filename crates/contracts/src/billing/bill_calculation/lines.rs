@@ -78,9 +78,19 @@ pub(super) fn bill_lines(
     sums: &[SegmentSums],
     minor_unit_micro: i64,
 ) -> Result<Vec<BillLine>, OutOfRange> {
-    let slab_energies = slab_energies(&inputs.segments, sums)?;
+    let slabs = slab_energies(&inputs.segments, sums)?;
+    lines_of(inputs, sums, &slabs, minor_unit_micro)
+}
+
+/// The same, when it is known what energy of each segment falls into which slab.
+pub(super) fn lines_of(
+    inputs: &BillInputs,
+    sums: &[SegmentSums],
+    slab_energies: &[Vec<WattHours>],
+    minor_unit_micro: i64,
+) -> Result<Vec<BillLine>, OutOfRange> {
     let mut all = Vec::new();
-    for ((segment, sums), slabs) in inputs.segments.iter().zip(sums).zip(&slab_energies) {
+    for ((segment, sums), slabs) in inputs.segments.iter().zip(sums).zip(slab_energies) {
         let mut lines = SegmentLines { segment, minor_unit_micro, lines: Vec::new() };
         lines.energy(sums, slabs)?;
         let days = sums.days();
@@ -210,7 +220,7 @@ impl SegmentLines<'_> {
 /// Rule: quotas are per calendar month. A month's energy runs up through the slabs in order of time;
 /// where the rule holds for a part of the month, its quotas are the share of those days, rounded
 /// down. A version that follows with the same slabs goes on where the former one stood.
-fn slab_energies(
+pub(super) fn slab_energies(
     segments: &[TariffSegment],
     sums: &[SegmentSums],
 ) -> Result<Vec<Vec<WattHours>>, OutOfRange> {
@@ -259,7 +269,11 @@ fn fill_slabs(slabs: &Slabs, group: &[SegmentSums]) -> Result<Vec<Vec<WattHours>
 }
 
 /// The share of a month's quota that belongs to some of its days, rounded down.
-fn quota(up_to: WattHours, month: Month, days: &DayShare) -> Result<WattHours, OutOfRange> {
+pub(super) fn quota(
+    up_to: WattHours,
+    month: Month,
+    days: &DayShare,
+) -> Result<WattHours, OutOfRange> {
     let share = days.times(i128::from(up_to.get()), i128::from(month.days))?;
     u64::try_from(share).map(WattHours::new).map_err(|_| OutOfRange::of("WattHours"))
 }

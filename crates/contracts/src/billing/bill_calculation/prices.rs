@@ -57,6 +57,54 @@ fn needed<'a>(terms: &TariffTerms, day: &'a DayInput) -> &'a [Option<MilliHertz>
     if terms.needs_frequency() { &day.frequencies } else { &[] }
 }
 
+impl DayPrices {
+    /// The lowest and the highest price of some slots, each way.
+    ///
+    /// # Errors
+    /// [`CalculationError::FrequencyMissing`] of the first slot that has no price.
+    pub(super) fn range(
+        &self,
+        periods: DayPeriods,
+        (from, until): (u16, u16),
+    ) -> Result<PriceRange, CalculationError> {
+        let (from, until) = (usize::from(from), usize::from(until));
+        if let Some(slot) = self.missing.iter().find(|slot| (from..until).contains(*slot)) {
+            let slot = u32::try_from(*slot).expect("a day has few slots");
+            return Err(CalculationError::FrequencyMissing(periods.first.offset(slot)?));
+        }
+        let mut range = PriceRange::default();
+        self.slots[from..until].iter().for_each(|price| range.add(price));
+        Ok(range)
+    }
+}
+
+/// The lowest and the highest of some prices; `None` of no price.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct PriceRange {
+    pub(super) import: Option<(MicroPerKilowattHour, MicroPerKilowattHour)>,
+    pub(super) export: Option<(MicroPerKilowattHour, MicroPerKilowattHour)>,
+}
+
+impl PriceRange {
+    fn add(&mut self, price: &SlotPrice) {
+        self.join(Self {
+            import: Some((price.import, price.import)),
+            export: Some((price.export, price.export)),
+        });
+    }
+
+    pub(super) fn join(&mut self, other: Self) {
+        for (ours, theirs) in [(&mut self.import, other.import), (&mut self.export, other.export)] {
+            *ours = match (*ours, theirs) {
+                (Some((low, high)), Some((lower, higher))) => {
+                    Some((low.min(lower), high.max(higher)))
+                }
+                (one, other) => one.or(other),
+            };
+        }
+    }
+}
+
 /// Prices by terms and day.
 #[derive(Default)]
 pub(super) struct PriceCache {

@@ -13,7 +13,7 @@ use super::{BillProof, DayProof, DaySeal, FrequencyDayProof, FrequencyPatch, Rea
 use crate::billing::bill_calculation::{TariffSegment, tariff_hash};
 use crate::billing::{Bill, DaySources};
 use crate::genesis::Rules;
-use crate::metering::{DayCommitment, GatewayBatch, SealedBy};
+use crate::metering::{DayCommitment, GatewayBatch, PrivateDayPayload, SealedBy};
 use crate::rejection::Rejection;
 use crate::state::{Position, State};
 use crate::transaction::Body;
@@ -148,6 +148,13 @@ impl Source<'_> {
             SealedBy::Meter => (DaySeal::Meter(transaction), self.payload(sources.seal)?),
             SealedBy::Estimate { .. } => {
                 (DaySeal::Estimate(transaction), self.payload(sources.seal)?)
+            }
+            SealedBy::PrivateMeter => {
+                let payload: PrivateDayPayload = self.payload(sources.seal)?;
+                (DaySeal::PrivateMeter(transaction), payload.values)
+            }
+            SealedBy::Substitute { .. } => {
+                (DaySeal::Substitute(transaction), self.payload(sources.seal)?)
             }
             SealedBy::Gateway { entry } => {
                 let batch: GatewayBatch = self.payload(sources.seal)?;

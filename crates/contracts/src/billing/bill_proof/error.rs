@@ -20,6 +20,8 @@ pub enum Signed {
     GatewaySeal,
     /// The estimate of a day.
     Estimate,
+    /// The biller's substitute for a day.
+    Substitute,
     /// The correction of a reading.
     ReadingCorrection,
     /// The grid operator's seal of a day's frequencies.
@@ -34,6 +36,7 @@ impl std::fmt::Display for Signed {
             Self::MeterSeal => "the meter's seal",
             Self::GatewaySeal => "the gateway's seal",
             Self::Estimate => "the estimate",
+            Self::Substitute => "the substitute",
             Self::ReadingCorrection => "a correction of the readings",
             Self::FrequencySeal => "the seal of the frequencies",
             Self::FrequencyCorrection => "a correction of the frequencies",

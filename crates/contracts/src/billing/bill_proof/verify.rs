@@ -103,7 +103,8 @@ fn signed_transactions<'a>(proof: &'a BillProof, days: &[LocalDay]) -> Vec<Label
     let mut all = Vec::new();
     for (day, sealed) in days.iter().zip(&proof.days) {
         let what = match sealed.seal {
-            DaySeal::Meter(_) => Signed::MeterSeal,
+            DaySeal::Meter(_) | DaySeal::PrivateMeter(_) => Signed::MeterSeal,
+            DaySeal::Substitute(_) => Signed::Substitute,
             DaySeal::Gateway { .. } => Signed::GatewaySeal,
             DaySeal::Estimate(_) => Signed::Estimate,
         };
@@ -256,31 +257,10 @@ fn verify_seal(
     seal: &DaySeal,
     day_root: &Hash,
 ) -> Result<(), BillProofError> {
-    match seal {
-        DaySeal::Meter(transaction) => {
-            let what = Signed::MeterSeal;
-            let Body::SealDay(body) = body_of(transaction, what, day)? else {
-                return Err(BillProofError::OtherKind { what, day });
-            };
-            if body.usage_point != usage_point || body.day != day {
-                return Err(BillProofError::OtherSubject { what, day });
-            }
-            if body.day_root != *day_root {
-                return Err(BillProofError::DayRoot { day, sealed_by: "meter" });
-            }
-        }
-        DaySeal::Estimate(transaction) => {
-            let what = Signed::Estimate;
-            let Body::EstimateDay(body) = body_of(transaction, what, day)? else {
-                return Err(BillProofError::OtherKind { what, day });
-            };
-            if body.usage_point != usage_point || body.day != day {
-                return Err(BillProofError::OtherSubject { what, day });
-            }
-            if body.day_root != *day_root {
-                return Err(BillProofError::DayRoot { day, sealed_by: "biller's estimate" });
-            }
-        }
+    let (transaction, what, sealed_by) = match seal {
+        DaySeal::Meter(it) | DaySeal::PrivateMeter(it) => (it, Signed::MeterSeal, "meter"),
+        DaySeal::Estimate(it) => (it, Signed::Estimate, "biller's estimate"),
+        DaySeal::Substitute(it) => (it, Signed::Substitute, "biller's substitute"),
         DaySeal::Gateway { transaction, path } => {
             let what = Signed::GatewaySeal;
             let Body::SealGatewayBatch(body) = body_of(transaction, what, day)? else {
@@ -292,7 +272,27 @@ fn verify_seal(
             if path.root_of(&gateway_leaf(usage_point, day, day_root)) != Ok(body.root) {
                 return Err(BillProofError::DayRoot { day, sealed_by: "gateway" });
             }
+            return Ok(());
         }
+    };
+    let (of, root) = match (seal, body_of(transaction, what, day)?) {
+        (DaySeal::Meter(_), Body::SealDay(body)) => ((body.usage_point, body.day), body.day_root),
+        (DaySeal::Estimate(_), Body::EstimateDay(body)) => {
+            ((body.usage_point, body.day), body.day_root)
+        }
+        (DaySeal::PrivateMeter(_), Body::SealPrivateDay(body)) => {
+            ((body.usage_point, body.day), body.day_root)
+        }
+        (DaySeal::Substitute(_), Body::SubstituteDay(body)) => {
+            ((body.usage_point, body.day), body.day_root)
+        }
+        _ => return Err(BillProofError::OtherKind { what, day }),
+    };
+    if of != (usage_point, day) {
+        return Err(BillProofError::OtherSubject { what, day });
+    }
+    if root != *day_root {
+        return Err(BillProofError::DayRoot { day, sealed_by });
     }
     Ok(())
 }

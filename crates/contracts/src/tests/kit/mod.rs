@@ -19,6 +19,7 @@ mod council;
 pub mod golden;
 mod members;
 mod network;
+mod private;
 mod terms;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ pub use council::{other_ledger, seats};
 pub use members::{Home, Member, genesis, kolkata, madrid};
 pub use network::{Network, curve, flat, hertz, reading};
 pub use primitives::key::SigningKey;
+pub use private::private_genesis;
 pub use terms::full;
 
 /// A key that follows from a name.
@@ -120,17 +122,24 @@ pub struct Draft {
     pub signers: Vec<SigningKey>,
     pub body: Body,
     pub payload: Vec<u8>,
+    /// What is handed to the entitled nodes beside it, on a private ledger.
+    pub private: Vec<u8>,
 }
 
 /// A draft signed by the first key and cosigned by the others.
 pub fn by(signers: &[&SigningKey], body: impl Into<Body>) -> Draft {
     let signers = signers.iter().map(|key| (*key).clone()).collect();
-    Draft { signers, body: body.into(), payload: Vec::new() }
+    Draft { signers, body: body.into(), payload: Vec::new(), private: Vec::new() }
 }
 
 impl Draft {
     pub fn carrying(mut self, payload: &impl BorshSerialize) -> Self {
         self.payload = codec::encode(payload);
+        self
+    }
+
+    pub fn handing_over(mut self, payload: &impl BorshSerialize) -> Self {
+        self.private = codec::encode(payload);
         self
     }
 
@@ -187,6 +196,8 @@ pub const WRONG_FIELD: Expected = Expected::Malformed(11);
 pub const WRONG_PAYLOAD: Expected = Expected::Malformed(10);
 /// Bytes that are no canonical encoding.
 pub const WRONG_ENCODING: Expected = Expected::Malformed(1);
+/// The kind belongs to ledgers of the other privacy.
+pub const WRONG_LEDGER: Expected = Expected::Malformed(13);
 /// The same content stands there already.
 pub const KNOWN: Expected = Expected::Emits(&["AlreadyRecorded"]);
 

@@ -1,5 +1,7 @@
 //! A small network in which everybody of the trade takes part once, and short ways to use it.
 
+use std::collections::BTreeMap;
+
 use contracts::account::{Account, AccountKind, BuyTokens, SetBackingLimit};
 use contracts::billing::{IssueBill, PayBill};
 use contracts::execute::Ordered;
@@ -41,6 +43,8 @@ use super::{Draft, Home, Member, Memory, Outcome, by, genesis, key, kolkata};
 pub struct Network {
     pub rules: Rules,
     pub state: Memory,
+    /// What the entitled nodes of a private ledger hold. No rule sees it.
+    pub private_payloads: BTreeMap<Position, Vec<u8>>,
     /// The time of the next block, and of its parent.
     pub time: Timestamp,
     pub height: u64,
@@ -108,6 +112,7 @@ impl Network {
             state_root: rules.genesis().state_root(),
             rules,
             state: Memory::default(),
+            private_payloads: BTreeMap::new(),
             height: 0,
             journal: Vec::new(),
             owner: owner_keys(),
@@ -171,6 +176,11 @@ impl Network {
     pub fn order(&mut self, draft: &Draft, parent_time: Timestamp) -> Outcome {
         let signer = draft.signers[0].public();
         let transaction = self.sign(draft, self.state().highest_sequence(&signer.address()) + 1);
+        if !draft.private.is_empty() {
+            draft.body.check_private(&draft.private, &self.rules).expect("the values fit");
+            let position = Position { height: self.height + 1, index: 0 };
+            self.private_payloads.insert(position, draft.private.clone());
+        }
         self.execute(&transaction, draft.payload.clone(), parent_time)
     }
 

@@ -123,6 +123,13 @@ impl Readings {
             }
             None => connect::rules(&node)?,
         };
+        if rules.is_private() && (gateway_key.is_some() || self.incomplete == Incomplete::Single) {
+            let error = anyhow!(
+                "on a private ledger each meter seals whole days: leave --gateway-key and \
+                 --incomplete single out"
+            );
+            return Err(error).end_with(Exit::Usage);
+        }
         let intervals = self.read(&rules)?;
         let (mut days, mut refused) = intervals.days(rules.calendar());
         let wanted = |day: LocalDay| {
@@ -416,7 +423,7 @@ impl Meter {
             seed,
             corrects: &[],
         };
-        let submission = self.signer.seal_day(rules, &sealed_day).end_with(Exit::Usage)?;
+        let submission = self.signer.seal_meter_day(rules, &sealed_day).end_with(Exit::Usage)?;
         delivery.send(Item { line: day.line, what, submission })
     }
 

@@ -218,6 +218,13 @@ impl Run {
         let node = self.node.connect()?;
         make_private_folder(&self.state)?;
         let rules = self.pinned(&node)?;
+        if rules.is_private() && !self.seals_only {
+            let error = anyhow!(
+                "this ledger is private, and takes no single readings: give --seals-only, and the node \
+                 of the household or of who bills it with --node"
+            );
+            return Err(error).end_with(Exit::Usage);
+        }
         let outbox = Outbox::open(&self.state, self.queue)?;
         let known = Memory::read(&self.state)?;
         let mut memory = match known {
@@ -528,7 +535,8 @@ impl Meter {
                 seed: self.seed(day)?,
                 corrects: &[],
             };
-            let submission = self.signer.seal_day(&self.rules, &sealed).end_with(Exit::Failure)?;
+            let submission =
+                self.signer.seal_meter_day(&self.rules, &sealed).end_with(Exit::Failure)?;
             let last = periods.iter().next_back().unwrap_or(periods.first);
             self.outbox.put(&submission, self.rules.calendar().end_of(last))?;
             self.memory.seal_sequence += 1;

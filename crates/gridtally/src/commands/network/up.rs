@@ -61,6 +61,10 @@ pub struct Up {
     /// The currency's code.
     #[arg(long, value_name = "CODE", default_value = "INR")]
     currency: String,
+    /// A private ledger: readings lie only on the nodes of those whom they are about. Households seal
+    /// their days with `import readings` at the node of their distributor.
+    #[arg(long)]
+    private: bool,
     /// How long the nodes may take to answer, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
@@ -139,6 +143,7 @@ impl Up {
             owner_threshold: 1,
             validator: Vec::new(),
             epoch_blocks: EPOCH_BLOCKS,
+            private: self.private,
         }
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
+use client::private_bill_json::private_bill;
 use contracts::billing::{
     CarryBill, ChargeSlots, ChargeTarget, DecideDispute, DisputeBill, FineRules, IssueBill,
     IssueStatement, PayBill, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge,
@@ -18,6 +19,7 @@ use super::signing::Signatory;
 use super::tariff::Target;
 use super::values::{self, Moment};
 use super::{bounded, rising};
+use crate::commands::connect::ended;
 use crate::exit::{EndWith, Ended, Exit};
 
 /// The transactions of billing.
@@ -101,6 +103,28 @@ pub enum Billing {
     #[command(after_help = "Example:\n  gridtally submit issue-statement --usage-point ID \
         --billing-period 2026 --key distributor.key")]
     IssueStatement(IssueStatementFlags),
+    /// Issue the bill of a usage point on a private ledger.
+    ///
+    /// Sent by who bills the usage point: the distributor, at a boundary the grid operator. The lines are
+    /// computed by its own node from the values that this holds; the ledger checks of them what it can
+    /// without the values, and the household the rest with `gridtally bill check`.
+    #[command(after_help = "Example:\n  gridtally submit issue-private-bill --usage-point ID \
+        --billing-period 2026-07 --node http://distributor.example:7410 --key distributor.key")]
+    IssuePrivateBill(IssuePrivateBillFlags),
+}
+
+/// See [`IssuePrivateBill`](contracts::billing::IssuePrivateBill).
+#[derive(Debug, Args)]
+pub struct IssuePrivateBillFlags {
+    /// The usage point.
+    #[arg(long, value_name = "ID")]
+    usage_point: UsagePointId,
+    /// The period: 2026-07-01, 2026-07, 2026-Q3, 2026-H2, 2026 or 2026-07-01..2026-07-10.
+    #[arg(long, value_name = "PERIOD", value_parser = values::billing_period)]
+    billing_period: BillingPeriod,
+    /// The bill as a node drafted it; by default it is asked for now, with the rights of the signing key.
+    #[arg(long, value_name = "FILE.json")]
+    draft: Option<PathBuf>,
 }
 
 /// See [`ChargeSlots`].
@@ -273,6 +297,30 @@ pub struct IssueStatementFlags {
     billing_period: BillingPeriod,
 }
 
+/// The bill as the node with the values drafts it, signed here.
+fn issue_private_bill(
+    flags: &IssuePrivateBillFlags,
+    signatory: Signatory,
+) -> Result<Submission, Ended> {
+    let (usage_point, period) = (flags.usage_point, flags.billing_period);
+    let answer = match &flags.draft {
+        Some(file) => std::fs::read(file)
+            .with_context(|| format!("failed to read {}", file.display()))
+            .end_with(Exit::Usage)?,
+        None => {
+            signatory.log_in()?;
+            let path = format!("/v1/usage-points/{usage_point}/bill-draft?billing_period={period}");
+            signatory.node().get(&path).map_err(ended)?
+        }
+    };
+    let bill = private_bill(&answer).end_with(Exit::Usage)?;
+    if (bill.usage_point, bill.period) != (usage_point, period) {
+        let error = anyhow!("the draft is about {} over {}", bill.usage_point, bill.period);
+        return Err(error).end_with(Exit::Usage);
+    }
+    signatory.sign(bill)
+}
+
 impl Billing {
     /// Builds and signs it.
     pub fn sign(self, signatory: Signatory) -> Result<Submission, Ended> {
@@ -310,6 +358,7 @@ impl Billing {
                     cap: flags.cap_basis_points,
                 },
             }),
+            Self::IssuePrivateBill(flags) => issue_private_bill(&flags, signatory),
             Self::CarryBill(flags) => signatory.sign(CarryBill { bill: flags.bill }),
             Self::IssueStatement(flags) => signatory.sign(IssueStatement {
                 usage_point: flags.usage_point,

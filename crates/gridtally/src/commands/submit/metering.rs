@@ -7,14 +7,15 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use client::estimation_json::estimation_inputs;
 use client::transaction_builder::{
-    BuildError, EstimatedDay, GatewayDay, MeterDay, new_salt, slot_salt,
+    BuildError, EstimatedDay, GatewayDay, MeterDay, Signer, new_salt, slot_salt,
 };
 use contracts::Rules;
 use contracts::metering::{
-    CorrectFrequency, DeleteFrequency, PublishFrequency, PublishStandardProfile, Registers,
+    CorrectFrequency, DeleteFrequency, ErasePayloads, PublishFrequency, PublishStandardProfile,
+    Registers,
 };
 use primitives::calendar::LocalDay;
-use primitives::codec::Text;
+use primitives::codec::{Bounded, Text};
 use primitives::envelope::Submission;
 use primitives::identifier::{TransactionId, UsagePointId};
 use primitives::reading::{Quality, Reading};
@@ -108,6 +109,31 @@ pub enum Metering {
     #[command(after_help = "Example:\n  gridtally submit publish-standard-profile \
         --name household --file profile.csv --key distributor.key")]
     PublishStandardProfile(PublishStandardProfileFlags),
+    /// Seal the readings of a usage point's local day on a private ledger.
+    ///
+    /// Sent by the usage point's meter, to a node of the household or of who bills it: the values go to
+    /// that node alone, which passes them on to nobody but those who may hold them. The file is that of
+    /// `seal-day`.
+    #[command(after_help = "Example:\n  gridtally submit seal-private-day --usage-point ID \
+        --day 2026-07-01 --file readings.csv --first-import-wh 120500 --first-export-wh 0 \
+        --node http://distributor.example:7410 --key meter.key")]
+    SealPrivateDay(SealPrivateDayFlags),
+    /// Put other readings in the place of a day's on a private ledger.
+    ///
+    /// Sent by who bills the usage point: the distributor, at a boundary the grid operator; to a node of
+    /// its own or of the household. The file has one row per slot and the columns import_wh, export_wh
+    /// and, if wanted, quality (E estimated, S substituted, F final; S by default). The meter's own seal
+    /// stays in the history, and a bill over the former values is stale.
+    #[command(after_help = "Example:\n  gridtally submit substitute-day --usage-point ID \
+        --day 2026-07-01 --file readings.csv --key distributor.key")]
+    SubstituteDay(SubstituteDayFlags),
+    /// Have the values of some days erased on every node of a private ledger that holds them.
+    ///
+    /// Sent by any party, also a suspended one, for a usage point whose customer it is, once the days are
+    /// billed; before that, and by who bills it, with a regulator as cosigner. Hashes and bills stay.
+    #[command(after_help = "Example:\n  gridtally submit erase-payloads --usage-point ID \
+        --first-day 2025-01-01 --last-day 2025-12-31 --key home-17.key")]
+    ErasePayloads(ErasePayloadsFlags),
 }
 
 /// A reading of one period.
@@ -160,6 +186,45 @@ pub struct SealDayFlags {
     /// Slots (from 0) whose single readings this seal corrects; several with commas.
     #[arg(long = "corrects-slot", value_name = "SLOT", value_delimiter = ',')]
     corrects_slots: Vec<u16>,
+}
+
+/// See [`SealPrivateDay`](contracts::metering::SealPrivateDay).
+#[derive(Debug, Args)]
+pub struct SealPrivateDayFlags {
+    #[command(flatten)]
+    day: SealDayFlags,
+    /// Leave the values out: only the seal is sent, to whatever node. They can be handed over later by
+    /// the same command without this flag.
+    #[arg(long)]
+    without_values: bool,
+}
+
+/// See [`SubstituteDay`](contracts::metering::SubstituteDay).
+#[derive(Debug, Args)]
+pub struct SubstituteDayFlags {
+    /// The usage point.
+    #[arg(long, value_name = "ID")]
+    usage_point: UsagePointId,
+    /// The local day in the grid's zone.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = values::day)]
+    day: LocalDay,
+    /// The readings: columns import_wh, export_wh and, if wanted, quality; one row per slot.
+    #[arg(long, value_name = "FILE.csv")]
+    file: PathBuf,
+}
+
+/// See [`ErasePayloads`].
+#[derive(Debug, Args)]
+pub struct ErasePayloadsFlags {
+    /// The usage point.
+    #[arg(long, value_name = "ID")]
+    usage_point: UsagePointId,
+    /// The first local day.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = values::day)]
+    first_day: LocalDay,
+    /// The last local day, at most 396 days later.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = values::day)]
+    last_day: LocalDay,
 }
 
 /// See [`SealGatewayBatch`](contracts::metering::SealGatewayBatch).
@@ -281,7 +346,18 @@ impl Metering {
     pub fn sign(self, signatory: Signatory) -> Result<Submission, Ended> {
         match self {
             Self::SubmitReading(flags) => submit_reading(&flags, signatory),
-            Self::SealDay(flags) => seal_day(flags, signatory),
+            Self::SealDay(flags) => seal_day(flags, signatory, Signer::seal_day),
+            Self::SealPrivateDay(SealPrivateDayFlags { day, without_values }) => {
+                let mut seal = seal_day(day, signatory, Signer::seal_private_day)?;
+                if without_values {
+                    seal.payload = Bounded::default();
+                }
+                Ok(seal)
+            }
+            Self::SubstituteDay(flags) => substitute_day(&flags, signatory),
+            Self::ErasePayloads(ErasePayloadsFlags { usage_point, first_day, last_day }) => {
+                signatory.sign(ErasePayloads { usage_point, first_day, last_day })
+            }
             Self::CorrectReading(flags) => {
                 let period = signatory.period(flags.period)?;
                 // Fresh, so that the new leaf tells nothing about how far the value moved.
@@ -354,7 +430,10 @@ fn submit_reading(flags: &ReadingFlags, signatory: Signatory) -> Result<Submissi
         .seal(|signer, _| signer.submit_reading(flags.usage_point, period, flags.reading(), salt))
 }
 
-fn seal_day(flags: SealDayFlags, signatory: Signatory) -> Result<Submission, Ended> {
+/// How a signer seals a day: openly or privately.
+type SealOf = for<'a> fn(&mut Signer, &Rules, &MeterDay<'a>) -> Result<Submission, BuildError>;
+
+fn seal_day(flags: SealDayFlags, signatory: Signatory, seal: SealOf) -> Result<Submission, Ended> {
     let columns = Columns { required: &["import_wh", "export_wh"], optional: &["quality"] };
     let readings = csv_file::read(&flags.file, &columns, reading)?;
     let seal_sequence = match flags.seal_sequence {
@@ -376,7 +455,19 @@ fn seal_day(flags: SealDayFlags, signatory: Signatory) -> Result<Submission, End
         seed: signatory.day_seed(flags.usage_point, flags.day),
         corrects: &corrects,
     };
-    signatory.seal(|signer, rules| signer.seal_day(rules, &day))
+    signatory.seal(|signer, rules| seal(signer, rules, &day))
+}
+
+fn substitute_day(flags: &SubstituteDayFlags, signatory: Signatory) -> Result<Submission, Ended> {
+    let columns = Columns { required: &["import_wh", "export_wh"], optional: &["quality"] };
+    let readings = csv_file::read(&flags.file, &columns, |row| {
+        let given = row.cell("quality").is_some();
+        let value = reading(row)?;
+        Ok(if given { value } else { Reading { quality: Quality::Substituted, ..value } })
+    })?;
+    let day = (flags.usage_point, flags.day);
+    let seed = signatory.day_seed(flags.usage_point, flags.day);
+    signatory.seal(|signer, rules| signer.substitute_day(rules, day, &readings, seed))
 }
 
 fn estimate_day(flags: &EstimateDayFlags, signatory: Signatory) -> Result<Submission, Ended> {

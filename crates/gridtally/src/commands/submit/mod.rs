@@ -235,9 +235,15 @@ fn show_ids(id: TransactionId, submission: &Submission) -> Result<(), Ended> {
         output::line(&format!("{what:<12} {id}"))?;
     }
     let envelope = &submission.transaction.envelope;
-    if let Ok(Body::IssueBill(body)) = Body::decode(envelope.kind, &envelope.body)
-        && let [usage_point] = &body.usage_points[..]
-    {
+    let billed = match Body::decode(envelope.kind, &envelope.body) {
+        Ok(Body::IssueBill(body)) => match body.usage_points[..] {
+            [usage_point] => Some(usage_point),
+            _ => None,
+        },
+        Ok(Body::IssuePrivateBill(body)) => Some(body.usage_point),
+        _ => None,
+    };
+    if let Some(usage_point) = billed {
         output::line(&format!("see          gridtally show bills {usage_point}"))?;
     }
     Ok(())

@@ -211,7 +211,12 @@ impl Signatory {
             return Err(anyhow!("readings and seals have one signer; leave --cosigner out"))
                 .end_with(Exit::Usage);
         }
-        build(&mut self.signer, &self.rules).end_with(Exit::Usage)
+        let submission = build(&mut self.signer, &self.rules).end_with(Exit::Usage)?;
+        // Values that a node of this ledger would refuse do not leave this machine.
+        let envelope = &submission.transaction.envelope;
+        let body = Body::decode(envelope.kind, &envelope.body).end_with(Exit::Usage)?;
+        body.require_privacy(&self.rules).end_with(Exit::Usage)?;
+        Ok(submission)
     }
 
     /// The end of the transaction's life, by the clock that drives the ledger.

@@ -16,8 +16,8 @@ use contracts::governance::{
     RegisterNode, RemoveNode, RequestCheckpoint, RotateNodeKey,
 };
 use contracts::metering::{
-    CorrectFrequency, DeleteFrequency, GatewayBatch, PublishFrequency, PublishStandardProfile,
-    Registers, frequency_root,
+    CorrectFrequency, DeleteFrequency, GatewayBatch, PrivateDayPayload, PublishFrequency,
+    PublishStandardProfile, Registers, frequency_root,
 };
 use contracts::notary::{AdmitLedger, NotariseHead};
 use contracts::registry::{
@@ -115,6 +115,17 @@ const fn registers(import: u64, export: u64) -> Registers {
 
 /// What a line of words becomes, signed by key 3.
 fn submission(line: &str, dir: &Path) -> Result<Submission, String> {
+    submission_on(rules(), line, dir)
+}
+
+/// The rules of a private ledger.
+fn private_rules() -> Rules {
+    let genesis = Genesis { privacy: Privacy::Private, ..rules().genesis().clone() };
+    Rules::new(genesis).unwrap()
+}
+
+/// The same on another ledger.
+fn submission_on(rules: Rules, line: &str, dir: &Path) -> Result<Submission, String> {
     let line = with_ids(line, dir);
     let words = std::iter::once("submit").chain(line.split(' '));
     let command = Submit::augment_args(clap::Command::new("submit"));
@@ -122,7 +133,7 @@ fn submission(line: &str, dir: &Path) -> Result<Submission, String> {
     let submit = Submit::from_arg_matches(&matches).map_err(|error| error.to_string())?;
     submit
         .transaction
-        .submission(|| Ok(Signatory::offline(rules(), key(3))))
+        .submission(|| Ok(Signatory::offline(rules, key(3))))
         .map_err(|ended| ended.to_string())
 }
 
@@ -528,14 +539,18 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
     ]
 }
 
-/// Those whose values travel beside them; each has its test below.
-const WITH_PAYLOAD: [&str; 6] = [
+/// Those whose values travel beside them, and those of private ledgers; each has its test below.
+const WITH_PAYLOAD: [&str; 10] = [
     "SubmitReading",
     "SealDay",
     "CorrectReading",
     "SealGatewayBatch",
     "SealFrequencyDay",
     "EstimateDay",
+    "SealPrivateDay",
+    "SubstituteDay",
+    "ErasePayloads",
+    "IssuePrivateBill",
 ];
 
 #[test]
@@ -660,6 +675,65 @@ fn an_estimate_is_computed_from_what_the_node_knows() {
     assert_eq!(imports[..9], [113, 113, 113, 113, 113, 113, 113, 112, 100]);
     assert_eq!(day.readings[7].quality, Quality::Estimated);
     assert_eq!(day.readings[8].quality, Quality::Actual);
+}
+
+#[test]
+fn a_private_day_shows_nothing_and_its_values_stand_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = "250,0\n".repeat(96);
+    std::fs::write(dir.path().join("day.csv"), format!("import_wh,export_wh\n{rows}")).unwrap();
+    let line = "seal-private-day --usage-point $POINT --day 2026-07-01 --file $DIR/day.csv \
+                --first-import-wh 1000 --first-export-wh 0 --seal-sequence 4";
+    let sealed = submission_on(private_rules(), line, dir.path()).unwrap();
+    let Body::SealPrivateDay(seal) = body(&sealed) else { panic!("another body") };
+    let values: PrivateDayPayload = decode(&sealed.payload).unwrap();
+    assert_eq!((seal.sequence, seal.day_root), (4, values.values.root(POINT, MIDNIGHT)));
+    assert_eq!(seal.registers, values.registers(POINT, seal.day));
+    assert_eq!((values.first, values.last), (registers(1_000, 0), registers(25_000, 0)));
+    let bare = format!("{line} --without-values");
+    let bare = submission_on(private_rules(), &bare, dir.path()).unwrap();
+    assert!(bare.payload.is_empty());
+    assert_eq!(bare.transaction.id(), sealed.transaction.id());
+
+    let line = "substitute-day --usage-point $POINT --day 2026-07-01 --file $DIR/day.csv";
+    let substituted = submission_on(private_rules(), line, dir.path()).unwrap();
+    let values: DayPayload = decode(&substituted.payload).unwrap();
+    assert_eq!(values.readings[0].quality, Quality::Substituted);
+    let Body::SubstituteDay(substitute) = body(&substituted) else { panic!("another body") };
+    assert_eq!(substitute.day_root, values.root(POINT, MIDNIGHT));
+
+    // What would show values does not leave this machine, and what belongs elsewhere neither.
+    let open = "seal-day --usage-point $POINT --day 2026-07-01 --file $DIR/day.csv \
+                --first-import-wh 0 --first-export-wh 0 --seal-sequence 1";
+    let single = "submit-reading --usage-point $POINT --period 1980938 --import-wh 250";
+    for line in [open, single] {
+        let error = submission_on(private_rules(), line, dir.path()).unwrap_err();
+        assert!(error.contains("would show all its nodes the values"), "{error}");
+    }
+    let error = submission(line, dir.path()).unwrap_err();
+    assert!(error.contains("belongs to private ledgers"), "{error}");
+}
+
+#[test]
+fn an_erasure_and_a_stated_bill_become_their_bodies() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = "erase-payloads --usage-point $POINT --first-day 2026-07-01 --last-day 2026-07-31";
+    let erasure = submission_on(private_rules(), line, dir.path()).unwrap();
+    let Body::ErasePayloads(erasure) = body(&erasure) else { panic!("another body") };
+    assert_eq!((erasure.first_day.to_string(), erasure.usage_point), ("2026-07-01".into(), POINT));
+    let hash = Hash::new(*ADDRESS.as_bytes());
+    let draft = serde_json::json!({
+        "usage_point": POINT.to_string(), "billing_period": "2026-07",
+        "readings_root": hash.to_string(), "frequency_root": hash.to_string(),
+        "tariff_hash": hash.to_string(), "total_micro": "0", "lines": [],
+    });
+    std::fs::write(dir.path().join("draft.json"), draft.to_string()).unwrap();
+    let line = "issue-private-bill --usage-point $POINT --draft $DIR/draft.json --billing-period ";
+    let bill = submission_on(private_rules(), &format!("{line}2026-07"), dir.path()).unwrap();
+    let Body::IssuePrivateBill(bill) = body(&bill) else { panic!("another body") };
+    assert_eq!((bill.usage_point, bill.readings_root), (POINT, hash));
+    let other = submission_on(private_rules(), &format!("{line}2026-08"), dir.path()).unwrap_err();
+    assert!(other.contains("the draft is about"), "{other}");
 }
 
 #[test]
