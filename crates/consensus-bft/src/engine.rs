@@ -37,22 +37,22 @@ use primitives::key::SigningKey;
 use primitives::units::BlockHeight;
 use rand_core::CryptoRng;
 
-use crate::ahead;
 use crate::application::Application;
 use crate::block::{Context, Digest, OrderedBlock};
 use crate::bridge::bridge;
 use crate::certificate::{Finalization, finalization};
 use crate::delivery::{Applied, Delivery, Early, Inbox};
-use crate::gossip;
 use crate::membership::{Schemes, engine_signer};
+use crate::{ahead, gossip, private_channel};
 
 /// marshal, as everybody else talks to it.
 pub type Mailbox = MarshalMailbox<Scheme, Standard<OrderedBlock>>;
 
 type Start = marshal::Start<Scheme, Digest, Digested<OrderedBlock>>;
 
-/// Channels of the network: votes, certificates, resolver, backfill, broadcast, gossip.
-pub const CHANNELS: u64 = 6;
+/// Channels of the network: votes, certificates, resolver, backfill, broadcast, gossip, and the values
+/// of a private ledger.
+pub const CHANNELS: u64 = 7;
 /// Messages that a peer may send on one channel within a second. A low quota throttles consensus
 /// without a word; a high one costs memory for every peer and channel.
 pub const MESSAGES_PER_SECOND: u32 = 512;
@@ -125,6 +125,7 @@ pub fn max_message_size() -> u32 {
         mux::prefixed(simplex::max_payload_size::<Scheme, Digest>(validators)),
         marshal::max_payload_size::<Standard<OrderedBlock>, Scheme>(validators, &()),
         gossip::MAX_MESSAGE_BYTES,
+        private_channel::MAX_MESSAGE_BYTES,
     ])
 }
 
@@ -178,7 +179,8 @@ where
     let genesis = OrderedBlock::genesis(ordering.ledger.rules().genesis().header());
     let cache = CacheRef::new(NZU16!(4096), NZUsize!(512));
     let Network { blocker, peers, track, channels } = network;
-    let [votes, certificates, resolver, backfill, broadcast, passed_on] = channels;
+    let [votes, certificates, resolver, backfill, broadcast, passed_on, private] = channels;
+    ordering.private.keep(&ordering.ledger, &config.key.public())?;
 
     let fetch = marshal_resolver::init(
         runtime.child("fetch"),
@@ -225,7 +227,8 @@ where
             return Err(NodeError::Engine("marshal ended".to_owned()));
         }
     }
-    gossip::start(&runtime, ordering, passed_on);
+    gossip::start(&runtime, ordering.clone(), passed_on);
+    private_channel::start(&runtime, ordering, private);
     let blocks = ahead::start(&runtime, application.clone(), updates);
 
     let (muxes, early_votes, early_certificates) = muxes(&runtime, votes, certificates, resolver);

@@ -8,7 +8,8 @@
 //! One simplex engine runs per epoch, one marshal for the whole chain ([`engine`]). A block is our
 //! header and transactions, with the engine's context in the header ([`block`]); validators vote on
 //! its form ([`application`]), and when it is final it is executed, made durable and only then
-//! acknowledged ([`delivery`]). Transactions that wait are passed on to the others ([`gossip`]).
+//! acknowledged ([`delivery`]). Transactions that wait are passed on to the others ([`gossip`]); values
+//! of a private ledger go from one entitled node to another ([`private_channel`]).
 //! Certificates are turned into our own, byte for byte the same votes ([`certificate`]).
 //!
 //! Everything is generic over the runtime: the operating system's clock, disks and sockets in a node
@@ -27,6 +28,7 @@ pub mod gossip;
 mod handshake;
 pub mod membership;
 pub mod orderer;
+pub mod private_channel;
 
 pub use application::Application;
 pub use block::OrderedBlock;

@@ -1,5 +1,7 @@
 //! Networks from seeds: what must hold holds, and planted bugs are found.
 
+mod private;
+
 use network_simulator::scenario::{Scenario, Step, play};
 use network_simulator::{Bug, Faults, simulate};
 
