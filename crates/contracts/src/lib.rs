@@ -9,6 +9,7 @@
 //! - [`execute`]: what happens to one ordered transaction, from its sequence to its receipt;
 //! - [`rejection`]: every rule that can be broken, with its stable number;
 //! - a transaction of your choice, for example [`metering::SealDay`]: one file, its data, rules, effect;
+//! - [`reach`]: what of the history a rule may still read;
 //! - [`billing::bill_calculation`]: from readings, frequencies and a tariff to the lines of a bill.
 //!
 //! Invariants: energy and money are integers from the meter to the bill; every posting debits one
@@ -23,6 +24,7 @@ pub mod genesis;
 pub mod governance;
 pub mod metering;
 pub mod notary;
+pub mod reach;
 pub mod registry;
 pub mod rejection;
 pub mod state;

@@ -326,7 +326,7 @@ fn absorb_slot_readings(
             later(first, slot),
             &payload.readings[usize::from(slot)],
         );
-        if sealed != leaf_at(state, position) && !seal.corrects.contains(&slot) {
+        if sealed != leaf_at(state, position)? && !seal.corrects.contains(&slot) {
             return Err(Rejection::SealDisagreesWithReading { slot: u64::from(slot) });
         }
         state.delete(&key);

@@ -161,7 +161,7 @@ impl SealGatewayBatch {
             let slot = u16::from_be_bytes(slot);
             let period = later(first, slot);
             let position = codec::decode(&position).expect("a slot reading is a position");
-            let single = leaf_at(state, position);
+            let single = leaf_at(state, position)?;
             let sealed = primitives::reading::reading_leaf(
                 &primitives::reading::salt(&entry.day.seed, u32::from(slot)),
                 entry.usage_point,

@@ -109,14 +109,18 @@ pub(super) fn check_leaf(
 }
 
 /// The leaf that a transaction of a single reading or correction committed to.
-pub(super) fn leaf_at(state: &dyn State, position: Position) -> Hash {
-    let transaction = state.transaction(position).expect("the state names ordered transactions");
+///
+/// # Errors
+/// [`Rejection::PayloadErased`], which nobody sees: what the state names was ordered, so when it is not
+/// there a read has failed, and the whole block is refused.
+pub(super) fn leaf_at(state: &dyn State, position: Position) -> Result<Hash, Rejection> {
+    let transaction = state.transaction(position).ok_or(Rejection::PayloadErased)?;
     let envelope = &transaction.envelope;
-    match Body::decode(envelope.kind, &envelope.body) {
+    Ok(match Body::decode(envelope.kind, &envelope.body) {
         Ok(Body::SubmitReading(body)) => body.leaf,
         Ok(Body::CorrectReading(body)) => body.leaf,
         _ => unreachable!("a reading's position names a reading or a correction"),
-    }
+    })
 }
 
 /// The leaf of the value in force, if there is one.
@@ -130,12 +134,12 @@ pub(super) fn leaf_in_force(
     let metered_day = state.metered_day(usage_point, day);
     if let Some(seal) = metered_day.seal {
         if let Some(correction) = metered_day.corrections.iter().find(|c| c.slot == slot) {
-            return Ok(Some(leaf_at(state, correction.position)));
+            return leaf_at(state, correction.position).map(Some);
         }
         let key = state_key::slot_reading(&usage_point, day, slot);
         // An estimate keeps single readings, with salts of its own.
         if let (SealedBy::Estimate { .. }, Some(position)) = (seal.by, state.read(&key)) {
-            return Ok(Some(leaf_at(state, position)));
+            return leaf_at(state, position).map(Some);
         }
         let sealed = super::day_readings::sealed_payload(state, seal.position, seal.by)?;
         let salt = primitives::reading::salt(&sealed.seed, u32::from(slot));
@@ -143,7 +147,7 @@ pub(super) fn leaf_in_force(
         return Ok(Some(reading_leaf(&salt, usage_point, period, reading)));
     }
     let key = state_key::slot_reading(&usage_point, day, slot);
-    Ok(state.read::<Position>(&key).map(|position| leaf_at(state, position)))
+    state.read::<Position>(&key).map(|position| leaf_at(state, position)).transpose()
 }
 
 #[cfg(test)]

@@ -291,7 +291,7 @@ fn bx_every_payment_and_every_bill_has_a_receipt() {
     assert_eq!((amount.get(), open.get()), (2_000_000_000, 500_000_000));
     let state = network.state().bill_state(bill).unwrap();
     assert_eq!((state.paid, state.open), (amount, open));
-    let issue = network.state.transaction(state.position).unwrap();
+    let issue = network.state.ordered(state.position);
     let body = Body::decode(issue.envelope.kind, &issue.envelope.body).unwrap();
     assert!(matches!(body, Body::IssueBill(_)), "the bill leads to the transaction that made it");
     // A refused payment has a receipt too, and changes nothing.

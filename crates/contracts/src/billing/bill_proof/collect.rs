@@ -91,8 +91,10 @@ impl BillProof {
 }
 
 impl Source<'_> {
-    fn transaction(&self, position: Position) -> SignedTransaction {
-        self.state.transaction(position).expect("the state names ordered transactions")
+    /// What the state names was ordered: when it is not there a read has failed, which the state
+    /// remembers.
+    fn transaction(&self, position: Position) -> Result<SignedTransaction, CollectError> {
+        Ok(self.state.transaction(position).ok_or(Rejection::PayloadErased)?)
     }
 
     fn payload<T: borsh::BorshDeserialize>(&self, position: Position) -> Result<T, CollectError> {
@@ -116,7 +118,7 @@ impl Source<'_> {
             let sealed_salt = salt(&sealed.seed, u32::from(slot));
             let value = &mut readings[usize::from(slot)];
             let patch = ReadingPatch {
-                transaction: self.transaction(position),
+                transaction: self.transaction(position)?,
                 salt: in_force.salt,
                 sealed_leaf: reading_leaf(&sealed_salt, self.usage_point, period, value),
             };
@@ -143,7 +145,7 @@ impl Source<'_> {
         sources: &DaySources,
         day: LocalDay,
     ) -> Result<(DaySeal, DayPayload, Hash), CollectError> {
-        let transaction = self.transaction(sources.seal);
+        let transaction = self.transaction(sources.seal)?;
         let (seal, sealed) = match sources.by {
             SealedBy::Meter => (DaySeal::Meter(transaction), self.payload(sources.seal)?),
             SealedBy::Estimate { .. } => {
@@ -185,7 +187,7 @@ impl Source<'_> {
         let mut patches = Bounded::new();
         let mut corrections = Bounded::new();
         for (slot, position) in in_force.iter().copied() {
-            let transaction = self.transaction(position);
+            let transaction = self.transaction(position)?;
             let envelope = &transaction.envelope;
             let value = &mut frequencies[usize::from(slot)];
             let sealed = value.ok_or(DIFFERS)?;
@@ -205,7 +207,7 @@ impl Source<'_> {
             corrections,
         };
         let frequencies = frequencies.try_into().expect("as many as were sealed");
-        let seal = self.transaction(seal.position);
+        let seal = self.transaction(seal.position)?;
         Ok((commitment, FrequencyDayProof { seal, frequencies, patches }))
     }
 }

@@ -25,6 +25,7 @@ mod terms;
 use std::collections::BTreeMap;
 
 use borsh::BorshSerialize;
+use contracts::reach::named_by;
 use contracts::state::Writes;
 use contracts::{Body, Event, Malformed, Position, State};
 use primitives::codec;
@@ -50,6 +51,8 @@ pub fn key(name: &str) -> SigningKey {
 pub struct Memory {
     pub entries: BTreeMap<Vec<u8>, Vec<u8>>,
     history: BTreeMap<Position, (SignedTransaction, Option<Vec<u8>>)>,
+    /// How many rows name each transaction: what none names is as good as pruned.
+    named: BTreeMap<Position, usize>,
 }
 
 impl Memory {
@@ -62,6 +65,11 @@ impl Memory {
         self.history.insert(position, (transaction, Some(payload)));
     }
 
+    /// The transaction at a position, named or not.
+    pub fn ordered(&self, position: Position) -> &SignedTransaction {
+        &self.history[&position].0
+    }
+
     /// Erases every payload, as the law may ask.
     pub fn erase_payloads(&mut self) {
         for (_, payload) in self.history.values_mut() {
@@ -72,10 +80,27 @@ impl Memory {
     pub fn apply(&mut self, writes: &Writes) {
         for (key, value) in writes {
             match value {
-                Some(value) => self.entries.insert(key.clone(), value.clone()),
-                None => self.entries.remove(key),
-            };
+                Some(value) => self.put(key.clone(), value.clone()),
+                None => self.delete(key),
+            }
         }
+    }
+
+    fn forget_names(&mut self, key: &[u8], value: Option<Vec<u8>>) {
+        let names = value.map(|value| named_by(key, &value).expect("written by the rules"));
+        for position in names.unwrap_or_default() {
+            let count = self.named.get_mut(&position).expect("counted when it was named");
+            *count -= 1;
+            if *count == 0 {
+                self.named.remove(&position);
+            }
+        }
+    }
+
+    /// A node that prunes keeps nothing but what rows name; a rule that reads more would differ there.
+    #[track_caller]
+    fn require_named(&self, position: Position) {
+        assert!(self.named.contains_key(&position), "no row names {position:?}: see reach.rs");
     }
 }
 
@@ -85,11 +110,16 @@ impl State for Memory {
     }
 
     fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.entries.insert(key, value);
+        for position in named_by(&key, &value).expect("written by the rules") {
+            *self.named.entry(position).or_default() += 1;
+        }
+        let former = self.entries.insert(key.clone(), value);
+        self.forget_names(&key, former);
     }
 
     fn delete(&mut self, key: &[u8]) {
-        self.entries.remove(key);
+        let former = self.entries.remove(key);
+        self.forget_names(key, former);
     }
 
     fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -103,10 +133,12 @@ impl State for Memory {
     }
 
     fn payload(&self, position: Position) -> Option<Vec<u8>> {
+        self.require_named(position);
         self.history.get(&position).and_then(|(_, payload)| payload.clone())
     }
 
     fn transaction(&self, position: Position) -> Option<SignedTransaction> {
+        self.require_named(position);
         self.history.get(&position).map(|(transaction, _)| transaction.clone())
     }
 
