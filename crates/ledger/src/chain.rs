@@ -4,7 +4,7 @@
 //! on a snapshot, put everything of the block into one batch, commit it durably, then publish the
 //! new view. Before the commit nothing of the block exists; after it everything does.
 
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use contracts::execute::{Ordered, execute_transaction};
 use contracts::genesis::Clock;
@@ -24,7 +24,7 @@ use crate::chunk;
 use crate::epochs;
 use crate::error::LedgerError;
 use crate::history::{History, OpenChunks};
-use crate::layout::{self, Head, SealedHeader};
+use crate::layout::{self, Head, PrunedTo, SealedHeader};
 use crate::private_store::PrivateStore;
 use crate::replay_store::ReplayStore;
 use crate::state_cache::StateCache;
@@ -45,6 +45,8 @@ pub struct Ledger {
     tip: RwLock<Tip>,
     cache: StateCache,
     open: Arc<OpenChunks>,
+    /// Held from a commit until what it wrote is published.
+    publishing: Mutex<()>,
     /// Are blocks written, or only what follows from them?
     keeps_history: bool,
     /// The values that this node of a private ledger holds.
@@ -88,6 +90,7 @@ impl Ledger {
             tip: RwLock::new(tip),
             cache: StateCache::default(),
             open: Arc::default(),
+            publishing: Mutex::new(()),
             keeps_history: true,
             private: OnceLock::new(),
         })
@@ -133,6 +136,14 @@ impl Ledger {
     pub fn restored_at(&self) -> Result<Option<BlockHeight>, LedgerError> {
         let row = self.store.get(Keyspace::Meta, layout::RESTORED)?;
         row.map(|row| layout::row(&row, "anchor of the snapshot")).transpose()
+    }
+
+    /// How far blocks were pruned here; `None` when none was.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn pruned(&self) -> Result<Option<PrunedTo>, LedgerError> {
+        self.view().pruned()
     }
 
     /// Where the ledger stands.
@@ -275,13 +286,26 @@ impl Ledger {
         }
         let head = write_results(&mut batch, header, &head, &receipts, writes);
         epochs::put_set_change(&mut batch, &self.rules, header, &validators);
+        let publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         self.store.commit(batch, durability)?;
         let snapshot = Arc::from(self.store.snapshot()?);
         if let Some(cache) = cache {
             cache.keep(header.height.get());
         }
         *self.tip.write().expect(UNPOISONED) = Tip { head: Arc::new(head), snapshot };
+        drop(publishing);
         Ok(receipts)
+    }
+
+    /// Commits what changes neither the head nor anything that execution reads, and publishes it. May
+    /// run beside [`Ledger::append`].
+    pub(crate) fn commit_beside(&self, batch: WriteBatch) -> Result<(), LedgerError> {
+        let _publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.store.commit(batch, Durability::Synced)?;
+        let snapshot = Arc::from(self.store.snapshot()?);
+        self.tip.write().expect(UNPOISONED).snapshot = snapshot;
+        self.open.close();
+        Ok(())
     }
 
     /// What the header says of execution must be what we came to ourselves.

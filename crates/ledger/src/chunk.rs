@@ -11,7 +11,7 @@
 //! | chunk | LZ4 block with its length before it: number of records u32, length of each u32, records |
 //! |---|---|
 //! | record | marks u8, code u16, events, ledger id, version u8, cosigners, valid until, kind, sequence, signer, body, payload, signatures |
-//! | pruned record | marks u8, code u16, events, id |
+//! | pruned record | marks u8, code u16, events, ledger id, version u8, cosigners, valid until, kind, sequence, signer, id |
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::Body;
@@ -40,7 +40,7 @@ const LEAF_LEFT_OUT: u8 = 1;
 const PAYLOAD_APART: u8 = 2;
 /// The events stand in a row of their own.
 const EVENTS_APART: u8 = 4;
-/// Of the transaction only the id is left.
+/// Body, payload and signatures are gone; the id stands in their place.
 const PRUNED: u8 = 8;
 
 /// Encoded events of a transaction.
@@ -62,8 +62,18 @@ pub struct Record {
 pub enum StoredTransaction {
     /// All of it.
     Whole(SignedTransaction),
-    /// Its id: it was pruned.
-    Pruned(TransactionId),
+    /// It was pruned.
+    Pruned(PrunedTransaction),
+}
+
+/// What is left of a pruned transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrunedTransaction {
+    /// Its id, to which its block commits.
+    pub id: TransactionId,
+    /// The envelope without its body. Nothing but this store says so: the id covers the body as well,
+    /// so without it the rest cannot be held against the id any more. Displays read it, rules do not.
+    pub envelope: Envelope,
 }
 
 impl StoredTransaction {
@@ -72,8 +82,23 @@ impl StoredTransaction {
     pub fn id(&self) -> TransactionId {
         match self {
             Self::Whole(transaction) => transaction.id(),
-            Self::Pruned(id) => *id,
+            Self::Pruned(pruned) => pruned.id,
         }
+    }
+
+    /// The envelope; its body is empty when it was pruned.
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        match self {
+            Self::Whole(transaction) => &transaction.envelope,
+            Self::Pruned(pruned) => &pruned.envelope,
+        }
+    }
+
+    /// Are body, payload and signatures gone?
+    #[must_use]
+    pub const fn is_pruned(&self) -> bool {
+        matches!(self, Self::Pruned(_))
     }
 
     /// The transaction itself.
@@ -134,28 +159,100 @@ fn write_record(out: &mut Vec<u8>, checked: &CheckedTransaction, receipt: &Recei
     let payload = (!payload_is_apart(payload)).then_some(payload);
     let events = (!events_are_apart(&receipt.events)).then_some(&receipt.events);
     marks |= payload.map_or(PAYLOAD_APART, |_| 0) | events.map_or(EVENTS_APART, |_| 0);
-    let fixed = (
-        (envelope.ledger_id, envelope.version, &envelope.cosigners),
-        (envelope.valid_until, envelope.kind, envelope.sequence, envelope.signer),
-    );
     let written = (marks, receipt.code)
         .serialize(out)
         .and_then(|()| events.map_or(Ok(()), |events| events.serialize(out)))
-        .and_then(|()| fixed.serialize(out))
+        .and_then(|()| fixed(envelope).serialize(out))
         .and_then(|()| (body, payload.unwrap_or_default()).serialize(out))
         .and_then(|()| transaction.signatures.serialize(out));
-    written.expect("writing to memory cannot fail and every list is bounded");
+    written.expect(UNFAILING);
+}
+
+const UNFAILING: &str = "writing to memory cannot fail and every list is bounded";
+
+/// The fields of an envelope beside its body, in the order in which they are kept.
+fn fixed(envelope: &Envelope) -> impl BorshSerialize + '_ {
+    (
+        (envelope.ledger_id, envelope.version, &envelope.cosigners),
+        (envelope.valid_until, envelope.kind, envelope.sequence, envelope.signer),
+    )
+}
+
+/// A chunk of which some records lost body, payload and signatures.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PrunedChunk {
+    /// The row that takes the chunk's place.
+    pub row: Vec<u8>,
+    /// The places of the records that were pruned, and whether their payload stands apart.
+    pub places: Vec<(u32, bool)>,
+}
+
+impl Chunk {
+    /// The chunk without body, payload and signatures of the transactions that are not `needed`;
+    /// `None` when it holds no such transaction any more.
+    ///
+    /// # Errors
+    /// [`LedgerError::Damaged`].
+    pub fn pruned(&self, needed: impl Fn(u32) -> bool) -> Result<Option<PrunedChunk>, LedgerError> {
+        let mut records = Vec::new();
+        let mut lengths = Vec::with_capacity(self.len() as usize);
+        let mut places = Vec::new();
+        for place in 0..self.len() {
+            let bytes = self.bytes_of(place).expect("a place below the length");
+            let before = records.len();
+            let is_pruned = bytes.first().is_some_and(|marks| marks & PRUNED != 0);
+            if is_pruned || needed(place) {
+                records.extend_from_slice(bytes);
+            } else {
+                let damaged = |_| LedgerError::Damaged { what: "transaction" };
+                let record = read_record(bytes).map_err(damaged)?;
+                places.push((place, record.payload.is_none()));
+                write_pruned(&mut records, &record);
+            }
+            lengths.push((records.len() - before) as u32);
+        }
+        if places.is_empty() {
+            return Ok(None);
+        }
+        let mut content = codec::encode(&lengths);
+        content.append(&mut records);
+        Ok(Some(PrunedChunk { row: lz4_flex::compress_prepend_size(&content), places }))
+    }
+}
+
+fn write_pruned(out: &mut Vec<u8>, record: &Record) {
+    let StoredOutcome { code, events } = &record.outcome;
+    let marks = PRUNED | events.as_ref().map_or(EVENTS_APART, |_| 0);
+    let transaction = &record.transaction;
+    let written = (marks, code)
+        .serialize(out)
+        .and_then(|()| events.as_ref().map_or(Ok(()), |events| events.serialize(out)))
+        .and_then(|()| fixed(transaction.envelope()).serialize(out))
+        .and_then(|()| transaction.id().serialize(out));
+    written.expect(UNFAILING);
 }
 
 fn read_record(mut bytes: &[u8]) -> Result<Record, CodecError> {
     let input = &mut bytes;
     let (marks, outcome) = read_outcome(input)?;
-    if marks & PRUNED != 0 {
-        let transaction = StoredTransaction::Pruned(codec::decode(input)?);
-        return Ok(Record { transaction, payload: Some(Bounded::new()), outcome });
-    }
     let (ledger_id, version, cosigners) = read(input)?;
     let (valid_until, kind, sequence, signer) = read(input)?;
+    let with_body = |body| Envelope {
+        version,
+        ledger_id,
+        signer,
+        cosigners,
+        sequence,
+        valid_until,
+        kind,
+        body,
+    };
+    if marks & PRUNED != 0 {
+        let envelope = with_body(Bounded::new());
+        let pruned = PrunedTransaction { id: codec::decode(input)?, envelope };
+        let transaction = StoredTransaction::Pruned(pruned);
+        return Ok(Record { transaction, payload: Some(Bounded::new()), outcome });
+    }
     let mut body = read::<Bounded<u8, MAX_BODY_BYTES>>(input)?.into_vec();
     let payload: Bounded<u8, MAX_PAYLOAD_BYTES> = read(input)?;
     if marks & LEAF_LEFT_OUT != 0 {
@@ -165,9 +262,7 @@ fn read_record(mut bytes: &[u8]) -> Result<Record, CodecError> {
     if !input.is_empty() {
         return Err(CodecError::invalid("bytes are left over"));
     }
-    let body = body.try_into()?;
-    let envelope =
-        Envelope { version, ledger_id, signer, cosigners, sequence, valid_until, kind, body };
+    let envelope = with_body(body.try_into()?);
     let transaction = StoredTransaction::Whole(SignedTransaction { envelope, signatures });
     let payload = (marks & PAYLOAD_APART == 0).then_some(payload);
     Ok(Record { transaction, payload, outcome })

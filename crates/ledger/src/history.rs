@@ -7,6 +7,7 @@ use contracts::Position;
 use primitives::codec::Bounded;
 use primitives::envelope::Submission;
 use primitives::receipt::Receipt;
+use primitives::units::BlockHeight;
 
 use crate::chunk::{CHUNK_LENGTH, Chunk, Events, Record, StoredOutcome, StoredTransaction};
 use crate::error::LedgerError;
@@ -16,7 +17,8 @@ use crate::store::{Keyspace, Snapshot};
 /// Bytes of opened chunks kept in memory: those of a day of a thousand usage points' readings.
 const OPEN_BYTES: usize = 8 << 20;
 
-/// Chunks opened lately; what was ordered never changes, so they hold for every snapshot.
+/// Chunks opened lately; what was ordered never changes, so they hold for every snapshot. Of a pruned
+/// block, a chunk from before and one from after differ in what nobody needs.
 ///
 /// A seal reads the 96 single readings of its day, which lie in 96 chunks; those of the next usage
 /// point lie beside them.
@@ -45,6 +47,11 @@ impl OpenChunks {
         {
             kept.bytes -= oldest.bytes();
         }
+    }
+
+    /// Lets go of all of them, after some were pruned.
+    pub fn close(&self) {
+        *self.0.lock().expect(UNPOISONED) = Kept::default();
     }
 }
 
@@ -99,7 +106,13 @@ impl History<'_> {
     }
 
     /// The payload of a record that was read at this position; empty when it has none or was erased.
+    ///
+    /// One that was pruned is not taken for erased, which is an answer of the rules: no rule reads it
+    /// on a node that keeps it, so one that does here must not go on.
     pub fn payload(&self, position: Position, record: &Record) -> Result<Vec<u8>, LedgerError> {
+        if record.transaction.is_pruned() {
+            return Err(LedgerError::Pruned { height: BlockHeight::new(position.height) });
+        }
         match &record.payload {
             Some(payload) => Ok(payload.to_vec()),
             None => {

@@ -6,6 +6,7 @@
 //! | `Meta` | `genesis` | the genesis |
 //! | `Meta` | `head` | [`Head`] |
 //! | `Meta` | `restored` | height of the snapshot's anchor, when the ledger began with one |
+//! | `Meta` | `pruned` | [`PrunedTo`], when blocks were pruned |
 //! | `Blocks` | height | header and certificate |
 //! | `Blocks` | height, chunk number | a chunk of transactions with payloads and receipts, see `chunk.rs` |
 //! | `Payloads` | height, index | a large payload, while it is not erased |
@@ -26,6 +27,7 @@ use primitives::hash::Hash;
 use primitives::header::{Certificate, Executed, Header};
 use primitives::identifier::{TransactionId, UsagePointId};
 use primitives::merkle::Frontier;
+use primitives::units::BlockHeight;
 
 use crate::error::LedgerError;
 use crate::store::Keyspace;
@@ -38,6 +40,8 @@ pub const FORMAT_VERSION: u32 = 4;
 pub const GENESIS: &[u8] = b"genesis";
 /// The row of the anchor of the snapshot with which the ledger began here; absent otherwise.
 pub const RESTORED: &[u8] = b"restored";
+/// The row that says how far blocks were pruned; absent when none was.
+pub const PRUNED: &[u8] = b"pruned";
 /// The row of the head.
 pub const HEAD: &[u8] = b"head";
 
@@ -56,6 +60,17 @@ pub struct Head {
     pub last_non_empty: u64,
     /// Transactions ordered so far.
     pub transactions: u64,
+}
+
+/// How far blocks were pruned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PrunedTo {
+    /// The blocks up to this height were pruned: of them only what rules and proofs may still need is
+    /// whole.
+    pub through: BlockHeight,
+    /// Needed is what the state after this block names, and states after it. An earlier state may have
+    /// named more.
+    pub state: BlockHeight,
 }
 
 /// Header and certificate as stored.

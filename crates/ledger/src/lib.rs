@@ -7,7 +7,7 @@
 //! moment at which a crash leaves half a block.
 //!
 //! Where to start reading: [`chain`] (append and its order of work), [`check`] (what form means),
-//! [`view`] (what is read, all at one height), [`layout`] (the rows), [`replay`].
+//! [`view`] (what is read, all at one height), [`layout`] (the rows), [`replay`], [`prune`].
 //!
 //! This floor alone touches the disk. It knows nothing of consensus messages, of peers or of HTTP.
 
@@ -22,6 +22,7 @@ pub mod error;
 mod history;
 pub mod layout;
 pub mod private_store;
+pub mod prune;
 pub mod replay;
 mod replay_store;
 pub mod snapshot;
@@ -34,6 +35,7 @@ pub use access::{Outcome, Reader, SubmitError, Submitter};
 pub use block::{Block, CheckedBlock};
 pub use chain::Ledger;
 pub use check::{CheckedTransaction, InLine, Known, Verifier};
+pub use chunk::{PrunedTransaction, StoredTransaction};
 pub use epochs::Validators;
 pub use error::LedgerError;
 pub use layout::Head;

@@ -14,10 +14,10 @@ use primitives::receipt::{Receipt, receipts_tree};
 
 use crate::block::Block;
 use crate::block_state::BlockState;
-use crate::chunk::{Chunk, Events, StoredOutcome};
+use crate::chunk::{Chunk, Events, StoredOutcome, StoredTransaction};
 use crate::error::LedgerError;
 use crate::history::{History, OpenChunks};
-use crate::layout::{self, Head, SealedHeader};
+use crate::layout::{self, Head, PrunedTo, SealedHeader};
 use crate::private_store::PrivateStore;
 use crate::store::{Keyspace, Row, Scan, Snapshot};
 use crate::transaction_index::place_of;
@@ -48,7 +48,7 @@ impl View {
         &self.snapshot
     }
 
-    fn history(&self) -> History<'_> {
+    pub(crate) fn history(&self) -> History<'_> {
         History { snapshot: &*self.snapshot, open: &self.open }
     }
 
@@ -68,6 +68,14 @@ impl View {
     #[must_use]
     pub fn height(&self) -> u64 {
         self.head.header.height.get()
+    }
+
+    /// How far blocks were pruned; `None` when none was.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn pruned(&self) -> Result<Option<PrunedTo>, LedgerError> {
+        self.row(Keyspace::Meta, layout::PRUNED, "mark of pruning")
     }
 
     /// Reads the state with the typed access of `contracts`. On a private ledger the payloads are those
@@ -122,10 +130,18 @@ impl View {
         record.map(|record| record.transaction.whole(position.height)).transpose()
     }
 
-    /// The payload of the transaction at a position; `None` when it has none or was erased.
+    /// What is kept of the transaction at a position, pruned or not.
     ///
     /// # Errors
     /// [`LedgerError`] when the store fails.
+    pub fn kept(&self, position: Position) -> Result<Option<StoredTransaction>, LedgerError> {
+        Ok(self.history().record(position)?.map(|record| record.transaction))
+    }
+
+    /// The payload of the transaction at a position; `None` when it has none or was erased.
+    ///
+    /// # Errors
+    /// [`LedgerError::Pruned`] when the transaction was pruned, [`LedgerError`] when the store fails.
     pub fn payload(&self, position: Position) -> Result<Option<Vec<u8>>, LedgerError> {
         let Some(record) = self.history().record(position)? else { return Ok(None) };
         let payload = self.history().payload(position, &record)?;

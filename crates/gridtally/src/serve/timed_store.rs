@@ -39,4 +39,8 @@ impl Store for TimedStore {
     fn get(&self, space: Keyspace, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.get(space, key)
     }
+
+    fn reclaim(&self) -> Result<(), StoreError> {
+        self.store.reclaim()
+    }
 }

@@ -28,10 +28,11 @@ pub fn create(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Manifest, SnapshotError> {
     let manifest = manifest(view, kept)?;
+    // Opened before the first byte is written: the node may let go of it for the next checkpoint.
+    let mut state = KeptState::open(kept, manifest.checkpoint.height())?;
     out.write_all(MAGIC)?;
     let mut frames = FrameWriter::new(out);
     frames.put(Kind::Manifest, &codec::encode(&manifest))?;
-    let mut state = KeptState::open(kept, manifest.checkpoint.height())?;
     while let Some(part) = state.take()? {
         frames.put(Kind::State, &part)?;
     }
@@ -71,6 +72,13 @@ fn manifest(view: &View, kept: &Path) -> Result<Manifest, SnapshotError> {
     let checkpoint = KeptState::open(kept, agreed.height.get())?.checkpoint()?;
     if checkpoint.root() != agreed.root {
         return Err(LedgerError::Diverged { height: agreed.height }.into());
+    }
+    // What the state of the checkpoint names may be gone, and whoever restores executes from there.
+    if view.pruned()?.is_some_and(|pruned| pruned.state > agreed.height) {
+        return Err(SnapshotError::NotReady(
+            "blocks were pruned by a later state than that of the newest checkpoint: ask for a new one \
+             (gridtally submit request-checkpoint), or take another node's snapshot",
+        ));
     }
     let genesis = view.rules().genesis().clone();
     Ok(Manifest { version: SNAPSHOT_VERSION, genesis, checkpoint, proof })

@@ -22,7 +22,7 @@ mod create;
 mod frames;
 pub mod read;
 mod restore;
-mod rows;
+pub(crate) mod rows;
 mod state_file;
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -36,6 +36,7 @@ pub use checkpoint::Checkpoint;
 pub use create::create;
 pub use read::{Verified, verify};
 pub use restore::restore;
+pub(crate) use state_file::KeptState;
 pub use state_file::{StateFile, state_file};
 
 /// The first bytes of a snapshot.

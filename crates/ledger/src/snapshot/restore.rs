@@ -7,13 +7,15 @@ use primitives::codec;
 use primitives::identifier::LedgerId;
 use primitives::merkle::Frontier;
 use primitives::receipt::{block_leaf, receipts_tree};
+use primitives::units::BlockHeight;
 
 use super::read::{HistoryBlock, Receive, Verified, walk};
 use super::{Manifest, SnapshotError};
 use crate::block::CheckedBlock;
 use crate::chain::{self, Ledger};
 use crate::check::Verifier;
-use crate::layout;
+use crate::layout::{self, PrunedTo};
+use crate::prune::first_missing;
 use crate::store::{Durability, Keyspace, Row, Store, WriteBatch};
 use crate::transaction_index::put_places;
 
@@ -34,16 +36,28 @@ pub fn restore(
         manifest: None,
         accumulator: Frontier::default(),
         transactions: 0,
+        pruned: None,
         ledger: None,
     };
     let verified = walk(input, trusted, verifier, &mut target, progress)?;
+    let pruned = target.pruned;
     let ledger = target.opened()?;
+    let view = ledger.view();
     let found = ledger.head().header.height;
     if found != verified.anchor_height {
         return Err(SnapshotError::Wrong(format!("it ends at block {found}")));
     }
     let mut batch = WriteBatch::new();
     batch.put(Keyspace::Meta, layout::RESTORED, codec::encode(&verified.anchor_height));
+    if let Some(through) = pruned {
+        // A rule that cannot read what it needs would stop the node one day.
+        if let Some(height) = first_missing(&view, through.get())? {
+            let reason = "a transaction was pruned that rules may still read";
+            return Err(SnapshotError::Wrong(format!("block {height}: {reason}")));
+        }
+        let mark = PrunedTo { through, state: verified.height };
+        batch.put(Keyspace::Meta, layout::PRUNED, codec::encode(&mark));
+    }
     target.store.commit(batch, Durability::Synced)?;
     Ok(verified)
 }
@@ -54,6 +68,8 @@ struct Target {
     accumulator: Frontier,
     /// Transactions so far.
     transactions: u64,
+    /// The last block of which transactions were pruned.
+    pruned: Option<BlockHeight>,
     /// Once the state is complete and all blocks up to the checkpoint are there.
     ledger: Option<Ledger>,
 }
@@ -88,6 +104,9 @@ impl Target {
         let snapshot = self.store.snapshot()?;
         put_places(&mut batch, height, &block.receipts, &*snapshot, self.transactions)?;
         self.transactions += block.receipts.len() as u64;
+        if block.transactions.len() < block.receipts.len() {
+            self.pruned = Some(header.height);
+        }
         chain::index_bills(&mut batch, &block.receipts);
         for (level, index, hash) in
             self.accumulator.append(block_leaf(&receipts_tree(&block.receipts)))

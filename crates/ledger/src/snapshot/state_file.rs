@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use primitives::codec;
 
 use super::checkpoint::Checkpoint;
-use super::frames::{FrameReader, FrameWriter, Kind};
-use super::{MAGIC, SnapshotError};
+use super::frames::{FrameReader, FrameWriter, Kind, unpacked};
+use super::{MAGIC, SnapshotError, rows};
 use crate::error::LedgerError;
+use crate::store::{Keyspace, Row};
 use crate::view::View;
 
 const UNFINISHED: &str = "unfinished";
@@ -143,6 +144,13 @@ impl KeptState {
     /// The next part as it was written; `None` behind the last one.
     pub fn take(&mut self) -> Result<Option<Vec<u8>>, SnapshotError> {
         Ok(self.frames.take()?.filter(|(kind, _)| *kind == Kind::State).map(|(_, part)| part))
+    }
+
+    /// The rows of the next part; `None` behind the last one.
+    pub fn take_rows(&mut self) -> Result<Option<Vec<(Keyspace, Row)>>, SnapshotError> {
+        let Some(part) = self.take()? else { return Ok(None) };
+        let rows = rows::read(&unpacked(&part)?);
+        rows.map(Some).map_err(|_| SnapshotError::Damaged { what: "the kept state" })
     }
 
     /// The checkpoint at the end of the file, found by reading all of it.

@@ -34,7 +34,7 @@ use super::{
 };
 
 const LOCK_FILE: &str = "lock";
-const ENGINE_DIRECTORY: &str = "fjall";
+pub(super) const ENGINE_DIRECTORY: &str = "fjall";
 /// Where a new store is made before it gets its name.
 const UNFINISHED_DIRECTORY: &str = "fjall.unfinished";
 /// The tree that numbers the commits; apart from ours, so that no scan meets its one row.
@@ -58,7 +58,7 @@ const WORKER_THREADS: usize = 3;
 /// stops at 4 and 30 by itself, but there it would not notice that its threads have died.
 const WAITING_BUFFERS_MAX: usize = 1;
 const UNSORTED_TABLES_MAX: usize = 24;
-const WAIT: Duration = Duration::from_millis(1);
+pub(super) const WAIT: Duration = Duration::from_millis(1);
 
 /// How a [`FjallStore`] uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,21 +76,21 @@ impl Default for FjallOptions {
 /// A [`Store`] on disk; clones are handles to the same open directory.
 #[derive(Clone)]
 pub struct FjallStore {
-    open: Arc<OpenStore>,
+    pub(super) open: Arc<OpenStore>,
 }
 
 /// Everything that lives as long as a handle or a snapshot does. The lock goes last.
-struct OpenStore {
+pub(super) struct OpenStore {
     writer: Mutex<Writer>,
-    spaces: [Tree; Keyspace::ALL.len()],
-    commits: Tree,
-    database: Database,
+    pub(super) spaces: [Tree; Keyspace::ALL.len()],
+    pub(super) commits: Tree,
+    pub(super) database: Database,
     directory: PathBuf,
-    _lock: File,
+    pub(super) _lock: File,
 }
 
 /// What only the one commit at a time may touch.
-struct Writer {
+pub(super) struct Writer {
     newest: Commit,
     poisoned: bool,
 }
@@ -168,6 +168,10 @@ impl Store for FjallStore {
     fn get(&self, space: Keyspace, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         read(space, || Ok(self.open.tree(space).get(key)?.map(|value| value.to_vec())))
     }
+
+    fn reclaim(&self) -> Result<(), StoreError> {
+        self.open.reclaim()
+    }
 }
 
 struct FjallSnapshot {
@@ -193,7 +197,7 @@ impl Snapshot for FjallSnapshot {
 }
 
 impl OpenStore {
-    const fn tree(&self, space: Keyspace) -> &Tree {
+    pub(super) const fn tree(&self, space: Keyspace) -> &Tree {
         &self.spaces[space.position()]
     }
 
@@ -264,7 +268,7 @@ impl OpenStore {
     }
 
     /// The engine only says that a background thread has failed; a full disk shows when tried.
-    fn cause_of_background_failure(&self) -> StoreError {
+    pub(super) fn cause_of_background_failure(&self) -> StoreError {
         const ACTION: &str = "sorting rows into table files";
         const PROBE_BYTES: usize = 1 << 20;
         let path = self.directory.join("probe");
@@ -446,7 +450,7 @@ fn read<T>(
     }
 }
 
-fn from_engine(action: &'static str, error: ::fjall::Error) -> StoreError {
+pub(super) fn from_engine(action: &'static str, error: ::fjall::Error) -> StoreError {
     match error {
         ::fjall::Error::Io(source) | ::fjall::Error::Storage(::fjall::LsmError::Io(source)) => {
             match source.kind() {

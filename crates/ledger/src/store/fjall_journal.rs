@@ -93,7 +93,7 @@ fn reading(source: io::Error) -> StoreError {
 }
 
 /// The journals, oldest first.
-fn journals(engine: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn journals(engine: &Path) -> io::Result<Vec<PathBuf>> {
     let mut journals = Vec::new();
     for entry in fs::read_dir(engine)? {
         let path = entry?.path();

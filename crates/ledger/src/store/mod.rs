@@ -20,6 +20,7 @@ mod batch;
 mod error;
 mod fjall;
 mod fjall_journal;
+mod fjall_reclaim;
 mod memory;
 mod scan;
 
@@ -139,6 +140,16 @@ pub trait Store: Send + Sync {
     /// As [`Snapshot::get`].
     fn get(&self, space: Keyspace, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.snapshot()?.get(space, key)
+    }
+
+    /// Gives back the room that rows of pruned blocks took before they were written again or deleted.
+    /// May take long; commits and reads go on.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`] or [`StoreError::Io`] when it cannot be done; every row is there as
+    /// before.
+    fn reclaim(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

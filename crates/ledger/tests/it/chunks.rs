@@ -29,7 +29,7 @@ fn with_payload(rules: &Rules, body: impl Into<Body>, payload: Vec<u8>, number: 
 }
 
 /// A reading of a meter that nobody knows: rejected, but ordered.
-fn reading(rules: &Rules, number: u8) -> Submission {
+pub fn reading(rules: &Rules, number: u8) -> Submission {
     let usage_point = UsagePointId::new([number; 16]);
     let period = SettlementPeriod::new(1_627_000 + u32::from(number));
     let payload = ReadingPayload { reading: value(u64::from(number)), salt: [number; 32] };
@@ -39,7 +39,12 @@ fn reading(rules: &Rules, number: u8) -> Submission {
 }
 
 /// A day of many meters: a payload that stands in a row of its own.
-fn gateway_batch(rules: &Rules, number: u8) -> Submission {
+pub fn gateway_batch(rules: &Rules, number: u8) -> Submission {
+    gateway_batch_with(rules, number, [1; 32])
+}
+
+/// The same; the first meter's salts come from this seed.
+pub fn gateway_batch_with(rules: &Rules, number: u8, seed: [u8; 32]) -> Submission {
     let day = LocalDay::from_civil(2016, 6, 1).unwrap();
     let entry = |entry: u8| GatewayEntry {
         usage_point: UsagePointId::new([entry; 16]),
@@ -49,7 +54,7 @@ fn gateway_batch(rules: &Rules, number: u8) -> Submission {
                 .collect::<Vec<_>>()
                 .try_into()
                 .unwrap(),
-            seed: DaySeed::new([entry; 32]),
+            seed: DaySeed::new(if entry == 1 { seed } else { [entry; 32] }),
         },
     };
     let batch =

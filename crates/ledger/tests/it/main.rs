@@ -7,6 +7,8 @@ mod chunks;
 mod epochs;
 mod form;
 mod kit;
+mod prune;
+mod pruned_snapshot;
 mod replay;
 mod snapshot;
 mod store_crash;

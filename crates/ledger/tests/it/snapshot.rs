@@ -42,13 +42,13 @@ fn source() -> Source {
     Source { ledger, kept, bytes, manifest }
 }
 
-fn request(ledger: &Ledger, sequence: u64) {
+pub fn request(ledger: &Ledger, sequence: u64) {
     let request = signed(ledger.rules(), RequestCheckpoint {}, &[&key(1)], sequence);
     assert_eq!(append(ledger, vec![request]).unwrap()[0].code, 0);
 }
 
 /// Computes the checkpoint of the newest block, attests it and closes.
-fn agree(ledger: &Ledger, kept: &std::path::Path, sequence: u64) {
+pub fn agree(ledger: &Ledger, kept: &std::path::Path, sequence: u64) {
     let checkpoint = StateFile::new(kept).compute(&ledger.view(), || Ok(())).unwrap();
     let height = BlockHeight::new(checkpoint.height());
     let attest = AttestCheckpoint { height, root: checkpoint.root() };
@@ -57,7 +57,7 @@ fn agree(ledger: &Ledger, kept: &std::path::Path, sequence: u64) {
     append(ledger, Vec::new()).unwrap();
 }
 
-fn restored(bytes: &[u8]) -> Result<(Ledger, Arc<MemoryStore>), SnapshotError> {
+pub fn restored(bytes: &[u8]) -> Result<(Ledger, Arc<MemoryStore>), SnapshotError> {
     let store = Arc::new(MemoryStore::new());
     let trusted = Some(genesis("test").ledger_id());
     let target: Arc<dyn Store> = Arc::clone(&store) as _;
@@ -65,7 +65,7 @@ fn restored(bytes: &[u8]) -> Result<(Ledger, Arc<MemoryStore>), SnapshotError> {
     Ok((Ledger::open(target, None)?, store))
 }
 
-fn verified(bytes: &[u8]) -> Result<ledger::snapshot::Verified, SnapshotError> {
+pub fn verified(bytes: &[u8]) -> Result<ledger::snapshot::Verified, SnapshotError> {
     verify(bytes, Some(genesis("test").ledger_id()), &InLine::default(), &mut |_, _| {})
 }
 

@@ -4,3 +4,4 @@
 
 mod direct_desk;
 mod one_day;
+mod pruned_day;
