@@ -9,6 +9,7 @@
 //! - [`routes`]: the table of addresses, one file per resource;
 //! - [`read_model`]: what rich queries are answered from;
 //! - [`request`]: what every read has in common: one view, one height, the reader's rights;
+//! - [`hosting`]: further ledgers behind the same listener, hidden from whom they do not know;
 //! - [`rights`]: who may see what, in one file;
 //! - [`feed`]: what happened, from any height on;
 //! - [`metrics`]: numbers for the operator's monitoring;
@@ -22,6 +23,7 @@
 //! answer before it is written, never hidden afterwards.
 
 pub mod feed;
+pub mod hosting;
 pub mod html;
 pub mod metrics;
 pub mod openapi;
@@ -40,6 +42,7 @@ use contracts::Position;
 use ledger::{LedgerError, Reader, Submitter, View};
 use primitives::identifier::BillId;
 
+pub use hosting::Hosting;
 pub use metrics::{Metrics, Sources};
 pub use read_model::ReadModel;
 pub use response::network::NetworkState;
@@ -87,6 +90,8 @@ pub struct ApiConfig {
     pub read_model: Option<Arc<ReadModel>>,
     /// The node among the others.
     pub network: NetworkSource,
+    /// The ledgers that the node hosts beside this one.
+    pub hosting: Arc<Hosting>,
 }
 
 /// The API of one ledger: what it reads from, what it submits to, and how.

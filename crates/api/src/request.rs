@@ -12,7 +12,7 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use contracts::{Rules, State};
 use ledger::View;
@@ -52,7 +52,7 @@ impl FromRequestParts<Arc<Shared>> for Ask {
             shared: Arc::clone(shared),
             path: path(parts, shared).await?,
             query: query(parts)?,
-            token: token(parts)?,
+            token: bearer(&parts.headers)?,
         })
     }
 }
@@ -83,8 +83,8 @@ fn query(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
 }
 
 /// The token of `Authorization: Bearer`; `None` without the header.
-fn token(parts: &Parts) -> Result<Option<Token>, Problem> {
-    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let wrong = "wanted is one header Authorization: Bearer, with the token of a session";
     let wrong = || Problem::new(problem::WRONG_HEADER, wrong);

@@ -16,6 +16,9 @@
 //!
 //! A suspended or closed party keeps what is its own and loses what its office gave it. A session's key
 //! is looked up in each view anew: revoked there, it gives no rights any more.
+//!
+//! A further ledger ([`crate::hosting`]) answers only to sessions of keys that it knows ([`entry`]); a key
+//! of no party sees there what everybody sees on an ordinary one.
 
 use contracts::account::{Account, AccountKind};
 use contracts::billing::ChargeTarget;
@@ -25,7 +28,7 @@ use contracts::{Body, Event, Rules, State};
 use ledger::{LedgerError, View};
 use primitives::calendar::LocalDay;
 use primitives::envelope::Envelope;
-use primitives::identifier::{BillId, PartyId, StationId, UsagePointId};
+use primitives::identifier::{BillId, KeyAddress, PartyId, StationId, UsagePointId};
 use primitives::key::PublicKey;
 
 use crate::session::Session;
@@ -60,17 +63,43 @@ pub struct Standing {
 /// # Errors
 /// [`LedgerError`] when the store fails.
 pub fn viewer(view: &View, session: &Session) -> Result<Option<Viewer>, LedgerError> {
+    let Some(id) = session.party else {
+        return Ok(entry(view, session.key)?.map(|_| Viewer::Stranger));
+    };
     let time = view.head().header.time;
     view.read(|state| {
         let record = state.key_record(&session.key)?;
-        let stands = !record.revoked
-            && record.active_from <= time
-            && record.holder == Holder::Party(session.party);
-        let party = state.party(session.party).ok().filter(|_| stands)?;
+        let stands =
+            !record.revoked && record.active_from <= time && record.holder == Holder::Party(id);
+        let party = state.party(id).ok().filter(|_| stands)?;
         let active = party.status == PartyStatus::Active;
         let regulator = active && party.holds(Role::Regulator);
-        Some(Viewer::Party(Standing { party: session.party, active, regulator }))
+        Some(Viewer::Party(Standing { party: id, active, regulator }))
     })
+}
+
+/// The session with which a key enters a further ledger: that of its party, or one without a party for
+/// keys of nodes, meters, validators, the owner's council and the clock keeper. `None` when the ledger
+/// does not know the key.
+///
+/// # Errors
+/// [`LedgerError`] when the store fails.
+pub fn entry(view: &View, key: KeyAddress) -> Result<Option<Session>, LedgerError> {
+    let time = view.head().header.time;
+    if let Some(record) = view.read(|state| state.key_record(&key))? {
+        let party = match record.holder {
+            Holder::Party(party) => Some(party),
+            Holder::Meter(_) | Holder::Node(_) => None,
+        };
+        let stands = !record.revoked && record.active_from <= time;
+        return Ok(stands.then_some(Session { party, key }));
+    }
+    let genesis = view.rules().genesis();
+    let validators = view.validators_at(view.height() + 1)?;
+    let founders = genesis.owner.keys.iter().chain(genesis.clock_keeper.iter());
+    let seats = validators.current.iter().chain(validators.next.iter());
+    let is_known = founders.chain(seats).any(|known| known.address() == key);
+    Ok(is_known.then_some(Session { party: None, key }))
 }
 
 impl Viewer {

@@ -10,6 +10,10 @@
 //! another. The ledger id does the same between ledgers. A session says only *who* reads; whether its
 //! key still stands is looked up in each view anew, so a session dies with its key.
 //!
+//! A further ledger ([`crate::hosting`]) says nothing to whom it does not know, not even its id. Whoever
+//! opens a session there signs a [`Knock`] instead: it names the ledger as the node does, with a nonce of
+//! the node's main ledger.
+//!
 //! Nothing here is written to disk, and everything is bounded.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +29,8 @@ use tokio::time::Instant;
 
 /// The domain tag of a login's hash.
 pub const TAG: &str = "gridtally/session/v1";
+/// The domain tag of a knock's hash.
+pub const KNOCK_TAG: &str = "gridtally/knock/v1";
 /// How long a nonce is good.
 pub const NONCE_LIFE: Duration = Duration::from_secs(60);
 /// How long a session is good.
@@ -38,6 +44,8 @@ pub const MAX_SESSIONS: usize = 16_384;
 pub const MAX_SESSIONS_PER_KEY: usize = 16;
 /// The longest host name with port.
 pub const MAX_HOST_BYTES: usize = 255;
+/// The longest name of a ledger in an address, which may be the text of its id.
+pub const MAX_LEDGER_NAME_BYTES: usize = 80;
 
 /// What a key signs to open a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +68,29 @@ impl Claim {
     pub fn message(&self) -> Hash {
         let parts = (self.party, self.key, self.nonce.0, self.host.clone(), self.ledger_id);
         Hash::of_domain(TAG, &[&encode(&parts)])
+    }
+}
+
+/// What a key signs to open a session on a further ledger, of which it needs to know no more than the
+/// name under which the node hosts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Knock {
+    /// The key.
+    pub key: PublicKey,
+    /// A nonce of the node's main ledger.
+    pub nonce: Nonce,
+    /// The host for which it is meant, as the client addresses it.
+    pub host: Text<MAX_HOST_BYTES>,
+    /// The ledger as it stands in the address: its name on the node, or its id.
+    pub ledger: Text<MAX_LEDGER_NAME_BYTES>,
+}
+
+impl Knock {
+    /// The hash that is signed.
+    #[must_use]
+    pub fn message(&self) -> Hash {
+        let parts = (self.key, self.nonce.0, self.host.clone(), self.ledger.clone());
+        Hash::of_domain(KNOCK_TAG, &[&encode(&parts)])
     }
 }
 
@@ -112,8 +143,8 @@ secrets! {
 /// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
-    /// The party.
-    pub party: PartyId,
+    /// The party; none on a further ledger for a key of the owner's council, a node or a meter.
+    pub party: Option<PartyId>,
     /// The key that opened the session.
     pub key: KeyAddress,
 }
@@ -238,7 +269,7 @@ mod tests {
     use super::*;
 
     fn session(number: u8) -> Session {
-        Session { party: PartyId::new([number; 32]), key: KeyAddress::new([number; 32]) }
+        Session { party: Some(PartyId::new([number; 32])), key: KeyAddress::new([number; 32]) }
     }
 
     #[tokio::test(start_paused = true)]
@@ -303,5 +334,22 @@ mod tests {
         bytes.extend(b"localhost:8080");
         bytes.extend([5; 32]);
         assert_eq!(claim.message(), Hash::of_domain(TAG, &[&bytes]));
+    }
+    #[test]
+    fn the_signed_bytes_of_a_knock_are_fixed() {
+        let knock = Knock {
+            key: PublicKey::ed25519([2; 32]),
+            nonce: Nonce([3; 32]),
+            host: "localhost:8080".parse().unwrap(),
+            ledger: "north".parse().unwrap(),
+        };
+        let mut bytes = vec![1];
+        bytes.extend([2; 32]);
+        bytes.extend([3; 32]);
+        bytes.extend(14_u32.to_le_bytes());
+        bytes.extend(b"localhost:8080");
+        bytes.extend(5_u32.to_le_bytes());
+        bytes.extend(b"north");
+        assert_eq!(knock.message(), Hash::of_domain(KNOCK_TAG, &[&bytes]));
     }
 }

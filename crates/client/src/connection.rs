@@ -26,7 +26,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
 use crate::json::Written;
-use crate::session::{Session, host_of, login_message};
+use crate::session::{Session, Way, further_of, host_of, knock_message, login_message};
 use crate::transaction_builder::Signer;
 
 /// Submissions of one request at most.
@@ -109,6 +109,17 @@ pub enum ConnectionError {
     /// A key that speaks for no party cannot log in.
     #[error("the key {0} speaks for no party on this ledger, so it cannot log in")]
     NoParty(PublicKey),
+    /// The node hosts no such ledger, or that one does not know the key: it does not say which.
+    #[error(
+        "{address} hosts no ledger under this name that knows the key {key}; a further ledger answers \
+         only to keys that are registered on it"
+    )]
+    NotAdmitted {
+        /// The address.
+        address: String,
+        /// The key.
+        key: PublicKey,
+    },
     /// More than [`MAX_SUBMISSIONS`] in one request.
     #[error("{0} submissions in one request, at most {MAX_SUBMISSIONS} are allowed")]
     TooMany(usize),
@@ -202,6 +213,8 @@ struct NonceJson {
 struct SessionJson {
     token: String,
     expires_in_seconds: u64,
+    #[serde(default)]
+    party: Option<Written<PartyId>>,
 }
 
 /// A whole number, written as one or as a decimal string.
@@ -225,7 +238,8 @@ fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
 #[derive(Debug)]
 pub struct Connection {
     agent: Agent,
-    /// `http://host:port`, without a slash at the end.
+    /// `http://host:port`, or `http://host:port/ledgers/name` for a further ledger of a node; without
+    /// a slash at the end.
     address: String,
     /// The highest height that any answer came from.
     highest: AtomicU64,
@@ -288,10 +302,7 @@ impl Connection {
     ) -> Result<Vec<SubmitOutcome>, ConnectionError> {
         let list = Bounded::<Submission, MAX_SUBMISSIONS>::try_from(submissions)
             .map_err(|_| ConnectionError::TooMany(submissions.len()))?;
-        let url = format!("{}/v1/transactions", self.address);
-        let request = self.agent.post(&url).content_type(SUBMISSIONS_TYPE);
-        let answer = request.header("Accept", "application/json").send(&encode(&list)[..]);
-        let results: ResultsJson = parse(&self.read(answer)?)?;
+        let results: ResultsJson = parse(&self.send(&encode(&list))?)?;
         let mut outcomes = Vec::with_capacity(submissions.len());
         for outcome in results.results {
             outcomes.push(SubmitOutcome {
@@ -316,6 +327,39 @@ impl Connection {
         Ok(outcomes)
     }
 
+    fn send(&self, list: &[u8]) -> Result<Vec<u8>, ConnectionError> {
+        let post = |token: Option<String>| {
+            let url = format!("{}/v1/transactions", self.address);
+            let request = self.agent.post(&url).content_type(SUBMISSIONS_TYPE);
+            let mut request = request.header("Accept", "application/json");
+            if let Some(token) = token {
+                request = request.header("Authorization", format!("Bearer {token}"));
+            }
+            self.read(request.send(list))
+        };
+        if !self.is_further() {
+            return post(None);
+        }
+        // A further ledger takes nothing from whom it does not know.
+        match (post(self.token()?), self.token()?) {
+            (Err(error), Some(_)) if self.is_over(&error) => post(self.renew()?),
+            (answer, _) => answer,
+        }
+    }
+
+    /// Is the session over? The node was started anew, or it closed this one for a younger one of the
+    /// key. A further ledger answers then as if it were not there.
+    fn is_over(&self, error: &ConnectionError) -> bool {
+        let ConnectionError::Problem(problem) = error else { return false };
+        problem.status == 401 || (self.is_further() && problem.code == "NoSuchAddress")
+    }
+
+    /// Does the address lead to a further ledger of a node, which answers only in a session?
+    #[must_use]
+    pub fn is_further(&self) -> bool {
+        further_of(&self.address).is_some()
+    }
+
     /// Opens a session with a key: every read from now on has the rights of its party. The session is
     /// renewed by itself for as long as the connection is used.
     ///
@@ -323,12 +367,35 @@ impl Connection {
     /// [`ConnectionError::NoParty`]; [`ConnectionError`] when the node opens none.
     pub fn log_in(&self, key: SigningKey) -> Result<PartyId, ConnectionError> {
         let public = key.public();
+        if self.is_further() {
+            return self.enter(key)?.ok_or(ConnectionError::NoParty(public));
+        }
         let answer: KeyJson = parse(&self.fetch(&format!("/v1/keys/{}", public.address()), None)?)?;
         let party = answer.party.ok_or(ConnectionError::NoParty(public))?.0;
         let status: StatusJson = parse(&self.fetch("/v1/status", None)?)?;
-        let ledger_id = status.ledger_id.0;
-        let (token, renew_at) = self.token_for(&key, party, ledger_id)?;
-        *self.session() = Some(Session { key, party, ledger_id, token, renew_at });
+        self.open(key, Way::Party(party, status.ledger_id.0)).map(|_| party)
+    }
+
+    /// Opens a session on a further ledger with a key that it knows, which may also be that of a node,
+    /// a meter or the owner; gives its party. On a node's main ledger nothing is opened.
+    ///
+    /// # Errors
+    /// [`ConnectionError::NotAdmitted`]; [`ConnectionError`] when the node opens none.
+    pub fn enter(&self, key: SigningKey) -> Result<Option<PartyId>, ConnectionError> {
+        if self.is_further() { self.open(key, Way::Knock) } else { Ok(None) }
+    }
+
+    /// The same with the first read or submission that follows, for who goes on without an answer.
+    pub fn enter_when_used(&self, key: SigningKey) {
+        if self.is_further() {
+            let (token, renew_at) = (String::new(), Instant::now());
+            *self.session() = Some(Session { key, way: Way::Knock, token, renew_at });
+        }
+    }
+
+    fn open(&self, key: SigningKey, way: Way) -> Result<Option<PartyId>, ConnectionError> {
+        let (token, renew_at, party) = self.token_for(&key, way)?;
+        *self.session() = Some(Session { key, way, token, renew_at });
         Ok(party)
     }
 
@@ -339,8 +406,7 @@ impl Connection {
     pub fn get(&self, path: &str) -> Result<Vec<u8>, ConnectionError> {
         let token = self.token()?;
         match (self.fetch(path, token.as_deref()), token) {
-            // The node was started anew, or it closed this session for a younger one of the key.
-            (Err(ConnectionError::Problem(problem)), Some(_)) if problem.status == 401 => {
+            (Err(error), Some(_)) if self.is_over(&error) => {
                 let token = self.renew()?;
                 self.fetch(path, token.as_deref())
             }
@@ -368,40 +434,65 @@ impl Connection {
     fn renew(&self) -> Result<Option<String>, ConnectionError> {
         let mut session = self.session();
         let Some(open) = session.as_mut() else { return Ok(None) };
-        (open.token, open.renew_at) = self.token_for(&open.key, open.party, open.ledger_id)?;
+        (open.token, open.renew_at, _) = self.token_for(&open.key, open.way)?;
         Ok(Some(open.token.clone()))
     }
 
-    /// Logs in; gives the token and when it is renewed.
+    /// Logs in; gives the token, when it is renewed, and who reads.
     fn token_for(
         &self,
         key: &SigningKey,
-        party: PartyId,
-        ledger_id: LedgerId,
-    ) -> Result<(String, Instant), ConnectionError> {
+        way: Way,
+    ) -> Result<(String, Instant, Option<PartyId>), ConnectionError> {
         let unusable = |reason: &str| ConnectionError::Answer(reason.to_owned());
-        let NonceJson { nonce } = parse(&self.fetch("/v1/session/nonce", None)?)?;
+        let (public, host) = (key.public(), host_of(&self.address));
+        let further = further_of(&self.address);
+        let nonce = match further {
+            Some((node, _)) => {
+                let request = self.agent.get(format!("{node}/v1/session/nonce"));
+                self.body(request.header("Accept", "application/json").call())?
+            }
+            None => self.fetch("/v1/session/nonce", None)?,
+        };
+        let NonceJson { nonce } = parse(&nonce)?;
         let bytes = BASE64URL_NOPAD.decode(nonce.as_bytes()).ok();
         let bytes: [u8; 32] = bytes
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or_else(|| unusable("its nonce is not 32 bytes of base64url"))?;
-        let (public, host) = (key.public(), host_of(&self.address));
-        let message = login_message((party, public), bytes, host, ledger_id)
-            .map_err(|_| ConnectionError::Address(self.address.clone()))?;
-        let login = json!({
-            "party": party.to_string(),
+        let name = further.map_or("", |(_, name)| name);
+        let message = match way {
+            Way::Party(party, ledger) => login_message((party, public), bytes, host, ledger),
+            Way::Knock => knock_message(public, bytes, host, name),
+        };
+        let message = message.map_err(|_| ConnectionError::Address(self.address.clone()))?;
+        let mut login = json!({
             "key": public.to_string(),
             "nonce": nonce,
             "host": host,
-            "ledger_id": ledger_id.to_string(),
             "signature": key.sign_hash(&message).to_string(),
         });
+        match way {
+            Way::Party(party, ledger_id) => {
+                login["party"] = party.to_string().into();
+                login["ledger_id"] = ledger_id.to_string().into();
+            }
+            Way::Knock => login["ledger"] = name.into(),
+        }
         let url = format!("{}/v1/session", self.address);
         let request = self.agent.post(&url).content_type("application/json");
         let now = Instant::now();
-        let opened: SessionJson = parse(&self.read(request.send(login.to_string()))?)?;
+        let opened = self.read(request.send(login.to_string())).map_err(|error| match error {
+            ConnectionError::Problem(problem)
+                if further.is_some() && problem.code == "NoSuchAddress" =>
+            {
+                ConnectionError::NotAdmitted { address: self.address.clone(), key: public }
+            }
+            other => other,
+        })?;
+        let opened: SessionJson = parse(&opened)?;
         let good_for = Duration::from_secs(opened.expires_in_seconds.min(86_400));
-        Ok((opened.token, Session::renewal(now, good_for)))
+        let party = opened.party.map(|party| party.0);
+        Ok((opened.token, Session::renewal(now, good_for), party))
     }
 
     fn fetch(&self, path: &str, token: Option<&str>) -> Result<Vec<u8>, ConnectionError> {
@@ -489,16 +580,27 @@ impl Connection {
         self.highest.fetch_max(height, Ordering::Relaxed);
     }
 
-    /// The body of an answer, or what stands against it.
+    /// The body of an answer of this ledger, or what stands against it.
     fn read(
+        &self,
+        answer: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Vec<u8>, ConnectionError> {
+        if let Ok(answer) = &answer
+            && let Some(height) = answer.headers().get(HEIGHT_HEADER)
+            && let Some(height) = height.to_str().ok().and_then(|height| height.parse().ok())
+        {
+            self.saw(height);
+        }
+        self.body(answer)
+    }
+
+    /// The body of any answer, or what stands against it.
+    fn body(
         &self,
         answer: Result<Response<Body>, ureq::Error>,
     ) -> Result<Vec<u8>, ConnectionError> {
         let mut answer = answer.map_err(|error| self.unreachable(&error))?;
         let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
-        if let Some(height) = header(HEIGHT_HEADER).and_then(|height| height.parse().ok()) {
-            self.saw(height);
-        }
         let retry_after = header("Retry-After").and_then(|seconds| seconds.parse().ok());
         let status = answer.status();
         let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();

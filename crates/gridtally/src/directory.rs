@@ -5,6 +5,7 @@
 //! `ledger/` the store · `private/` the values of a private ledger that this node holds ·
 //! `checkpoints/` the states that snapshots are made from · `consensus/` the journal and the archives of
 //! a validator among several.
+//! `ledgers/NAME/` a directory of the same form for each further ledger, with a key of its own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,6 +102,56 @@ impl Directory {
         self.0.join("consensus")
     }
 
+    /// The directories of the further ledgers.
+    #[must_use]
+    pub fn ledgers(&self) -> PathBuf {
+        self.0.join("ledgers")
+    }
+
+    /// The directory of a further ledger, whether there is one or not.
+    ///
+    /// # Errors
+    /// Usage: a name that is none.
+    pub fn further(&self, name: &str) -> Result<Self, Ended> {
+        check_ledger_name(name).map_err(|why| anyhow!(why)).end_with(Exit::Usage)?;
+        Ok(Self(self.ledgers().join(name)))
+    }
+
+    /// The further ledgers by their names; also those that are prepared only.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn all_further(&self) -> std::io::Result<Vec<(String, Self)>> {
+        let entries = match std::fs::read_dir(self.ledgers()) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if let Ok(name) = entry.file_name().into_string()
+                && check_ledger_name(&name).is_ok()
+            {
+                found.push((name, Self(entry.path())));
+            }
+        }
+        found.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(found)
+    }
+
+    /// Marks a further ledger that is to be given up: a node that runs stops it.
+    #[must_use]
+    pub fn leaving_mark(&self) -> PathBuf {
+        self.0.join("leaving")
+    }
+
+    /// Why a further ledger ended by itself, when it did.
+    #[must_use]
+    pub fn ended_note(&self) -> PathBuf {
+        self.0.join("ended.txt")
+    }
+
     /// Proof files of the demo.
     #[must_use]
     pub fn proofs(&self) -> PathBuf {
@@ -126,5 +177,41 @@ impl Directory {
         let store = FjallStore::open(self.ledger(), FjallOptions::default())
             .map_err(ledger::LedgerError::from)?;
         Ok(Arc::new(store))
+    }
+}
+
+/// Is it the name of a further ledger: a folder, and a part of an address?
+///
+/// # Errors
+/// What is wanted.
+pub fn check_ledger_name(name: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > 32 || name.starts_with('-') || !name.chars().all(is_plain) {
+        return Err(format!(
+            "{name:?} is no name of a ledger; wanted are up to 32 small letters, digits and dashes"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_ledgers_have_names_that_lead_nowhere_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = Directory::create(dir.path()).unwrap();
+        assert!(directory.all_further().unwrap().is_empty());
+        for wrong in ["", "-x", "North", "../x", "a/b", &"a".repeat(33)] {
+            assert_eq!(directory.further(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
+        }
+        for name in ["south", "north"] {
+            std::fs::create_dir_all(directory.further(name).unwrap().path()).unwrap();
+        }
+        std::fs::create_dir_all(directory.ledgers().join("Not a ledger")).unwrap();
+        let names: Vec<_> =
+            directory.all_further().unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["north", "south"]);
     }
 }

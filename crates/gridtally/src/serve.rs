@@ -1,63 +1,61 @@
-//! A node with its API, from start to a graceful stop.
+//! A node with its API, from start to a graceful stop: one process, one listener, and all ledgers of a
+//! directory. A ledger that ends by itself takes no other with it.
 
+mod further;
+mod ledger;
+mod network;
 mod timed_store;
 mod watched_clock;
 
+use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::task::Poll;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use api::{Metrics, NetworkState, ReadModel, Sources};
-use consensus_bft::{Bft, Connected};
-use ledger::Ledger;
-use ledger::private_store::PrivateFiles;
-use ledger::store::Store;
-use node::{Node, NodeConfig, SystemClock, Threads};
-use primitives::key::{PublicKey, SigningKey};
+use api::Hosting;
+use node::Node;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, oneshot};
 
-use self::timed_store::TimedStore;
-use self::watched_clock::WatchedClock;
+pub use self::further::FurtherLedgers;
+pub use self::ledger::LedgerParts;
+use self::ledger::{RunningLedger, Surroundings};
+pub use self::network::NetworkConfig;
 use crate::exit::{EndWith, Ended, Exit};
+
+/// How often the directory is looked at for further ledgers.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is served and where.
 pub struct Serve {
-    /// The store.
-    pub store: Arc<dyn Store>,
-    /// The genesis.
-    pub genesis: contracts::Genesis,
-    /// The validator's key.
-    pub key: SigningKey,
+    /// The main ledger.
+    pub ledger: LedgerParts,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Milliseconds added to the system's clock; test networks only.
     pub clock_offset_ms: i64,
     /// Further names under which clients reach the API.
     pub hosts: Vec<String>,
-    /// May everybody read everything? Demonstrations only.
-    pub open_reads: bool,
-    /// Where the read model lies; without it there are no searches.
-    pub read_model: Option<PathBuf>,
-    /// Where the states of checkpoints are kept, when they are.
-    pub checkpoints: Option<PathBuf>,
-    /// Where the values of a private ledger are kept, when they are.
-    pub private: Option<PathBuf>,
-    /// Orders together with the other validators, when there are any.
-    pub bft: Option<Bft>,
+    /// The ledgers beside the main one, when there may be any.
+    pub further: Option<FurtherLedgers>,
 }
 
 /// A node and its API while they run.
 pub struct Running {
     /// The runtime that both live on.
     pub runtime: Runtime,
-    /// The node.
-    pub node: Arc<Node>,
     /// Where it listens.
     pub address: SocketAddr,
+    main: RunningLedger,
+    main_ended: bool,
+    further: Option<FurtherLedgers>,
+    around: Surroundings,
+    hosting: Arc<Hosting>,
     stop_api: oneshot::Sender<()>,
     api: tokio::task::JoinHandle<std::io::Result<()>>,
     signals: Signals,
@@ -70,10 +68,10 @@ fn blocking_threads() -> usize {
 }
 
 impl Serve {
-    /// Starts both. When this returns, the API answers.
+    /// Starts all of it. When this returns, the API answers.
     ///
     /// # Errors
-    /// The ledger cannot be opened, or the port is taken.
+    /// The main ledger cannot be opened, or the port is taken.
     pub fn start(self) -> Result<Running, Ended> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -86,102 +84,38 @@ impl Serve {
             .block_on(TcpListener::bind(self.listen))
             .map_err(|error| listen_error(self.listen, error))?;
         let address = listener.local_addr()?;
-        let node_slot: Arc<OnceLock<Weak<Node>>> = Arc::default();
-        let metrics = Arc::new(Metrics::new(sources(&node_slot, &self.store)));
-        let clock = SystemClock { offset_ms: self.clock_offset_ms };
-        let clock = WatchedClock { clock, metrics: Arc::clone(&metrics) };
-        let store = TimedStore { store: self.store, metrics: Arc::clone(&metrics) };
-        let config = NodeConfig {
-            store: Arc::new(store),
-            genesis: Some(self.genesis),
-            key: self.key,
-            clock: Arc::new(clock),
-            verifier: Arc::new(Threads::per_core()),
-        };
-        let public = config.key.public();
-        let connected = self.bft.as_ref().map(Bft::connected);
-        let node = Arc::new(start_node(config, self.bft, self.private)?);
-        if let Some(directory) = self.checkpoints {
-            node.checkpoints().keep_in(directory);
-        }
-        let _ = node_slot.set(Arc::downgrade(&node));
         let mut hosts: Vec<String> =
             ["localhost", "127.0.0.1"].map(|host| format!("{host}:{}", address.port())).into();
         hosts.extend(self.hosts);
-        let config = api::ApiConfig {
+        let around = Surroundings {
+            runtime: runtime.handle().clone(),
             hosts,
-            open_reads: self.open_reads,
-            proof_exporter: Arc::new(crate::commands::proof::export),
-            metrics,
-            read_model: self.read_model.map(ReadModel::new),
-            network: network_source(public, connected, &node_slot),
+            clock_offset_ms: self.clock_offset_ms,
         };
-        if let Some(model) = &config.read_model {
-            runtime.spawn(Arc::clone(model).follow(node.reader()));
-        }
-        let api = api::Api::new(node.reader(), node.submitter(), config);
+        let hosting = Arc::new(Hosting::default());
+        let (main, api) = self.ledger.start(&around, Arc::clone(&hosting))?;
         let (stop_api, stopped) = oneshot::channel();
         let api = runtime.spawn(api::serve(listener, api::router(api), async {
             // A dropped sender stops the API as well.
             let _ = stopped.await;
         }));
-        Ok(Running { runtime, node, address, stop_api, api, signals })
-    }
-}
-
-/// Starts the node on its ledger; on a private one with the values that it holds.
-fn start_node(
-    config: NodeConfig,
-    bft: Option<Bft>,
-    private: Option<PathBuf>,
-) -> Result<Node, Ended> {
-    let ledger = Arc::new(Ledger::open(config.store, config.genesis)?);
-    if let Some(directory) = private.filter(|_| ledger.rules().is_private()) {
-        let store = PrivateFiles::open(&directory).map_err(ledger::LedgerError::from)?;
-        ledger.keep_private(Arc::new(store));
-    }
-    let (clock, verifier) = (config.clock, config.verifier);
-    Ok(match bft {
-        None => Node::start_solo(ledger, config.key, clock, verifier)?,
-        Some(bft) => Node::start_with(ledger, Box::new(bft), clock, verifier)?,
-    })
-}
-
-/// What the metrics ask the node for; nothing once it has stopped.
-fn sources(node: &Arc<OnceLock<Weak<Node>>>, store: &Arc<dyn Store>) -> Sources {
-    let (node, store) = (Arc::clone(node), Arc::clone(store));
-    Sources {
-        mempool: Some(Box::new(move || Some(node.get()?.upgrade()?.status().mempool as u64))),
-        store_bytes: Some(Box::new(move || store.disk_bytes().ok())),
-    }
-}
-
-/// The node among the others; without peers once it has stopped.
-fn network_source(
-    key: PublicKey,
-    connected: Option<Connected>,
-    node: &Arc<OnceLock<Weak<Node>>>,
-) -> api::NetworkSource {
-    let node = Arc::clone(node);
-    Arc::new(move || {
-        let status = node.get().and_then(Weak::upgrade).map(|node| node.status());
-        NetworkState {
-            key,
-            orderer: status.as_ref().map_or("solo", |status| status.orderer),
-            peers: connected.as_ref().map_or(0, Connected::count),
-            mempool: status.map_or(0, |status| status.mempool),
+        let mut further = self.further;
+        if let Some(further) = &mut further {
+            further.look(&around, &hosting);
+            further.ask_no_more();
         }
-    })
-}
-
-/// The node itself, once no scrape of the metrics looks at it any more, which takes microseconds.
-fn only(mut node: Arc<Node>) -> Node {
-    loop {
-        match Arc::try_unwrap(node) {
-            Ok(node) => return node,
-            Err(shared) => node = shared,
-        }
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        Ok(Running {
+            runtime,
+            address,
+            main,
+            main_ended: false,
+            further,
+            around,
+            hosting,
+            stop_api,
+            api,
+            signals,
+        })
     }
 }
 
@@ -203,43 +137,109 @@ pub fn listen_error(listen: SocketAddr, error: std::io::Error) -> Ended {
     Ended { exit, error }
 }
 
+/// Completes when the first of these nodes ends.
+async fn first_end(nodes: impl Iterator<Item = &Node>) {
+    let mut ends: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = Vec::new();
+    for node in nodes {
+        ends.push(Box::pin(node.ended()));
+    }
+    std::future::poll_fn(|context| {
+        match ends.iter_mut().any(|end| end.as_mut().poll(context).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+}
+
 impl Running {
+    /// The node of the main ledger.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.main.node
+    }
+
+    /// The further ledgers.
+    #[must_use]
+    pub const fn further(&self) -> Option<&FurtherLedgers> {
+        self.further.as_ref()
+    }
+
     /// From now on the first signal stops gracefully; before, it ends the process at once.
     pub fn stop_gracefully_from_now_on(&self) {
         self.signals.graceful.store(true, Ordering::SeqCst);
     }
 
-    /// Waits for Ctrl-C or a termination signal, or until the node ends by itself; then stops both.
+    /// Waits for Ctrl-C or a termination signal, or until no ledger runs any more; then stops
+    /// everything. Further ledgers come and go meanwhile.
     ///
     /// # Errors
-    /// What the node failed with.
-    pub fn until_stopped(self) -> Result<(), Ended> {
+    /// What the main ledger failed with, else why a further one is not served that should be.
+    pub fn until_stopped(mut self) -> Result<(), Ended> {
         self.stop_gracefully_from_now_on();
-        self.runtime.block_on(async {
-            tokio::select! {
-                () = self.signals.first.notified() => tracing::info!("stopping"),
-                () = self.node.ended() => tracing::error!("the node ended"),
+        while !self.is_asked_to_stop() {
+            self.look();
+            let others = self.further.as_ref().map_or(0, |further| further.nodes().count());
+            if self.main_ended && others == 0 {
+                break;
             }
-        });
+        }
         self.stop()
     }
 
-    /// Stops gracefully: requests under way are answered, what waits is ordered, then both end. A
+    /// Waits for a signal; or until a node ends, or it is time to look at the directory.
+    fn is_asked_to_stop(&self) -> bool {
+        let main = (!self.main_ended).then_some(&*self.main.node);
+        let further = self.further.as_ref().into_iter().flat_map(FurtherLedgers::nodes);
+        let watches = self.further.is_some();
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = self.signals.first.notified() => {
+                    tracing::info!("stopping");
+                    true
+                }
+                () = first_end(main.into_iter().chain(further)) => false,
+                () = tokio::time::sleep(LOOK), if watches => false,
+            }
+        })
+    }
+
+    fn look(&mut self) {
+        if !self.main_ended && self.main.node.has_ended() {
+            tracing::error!("the node ended");
+            self.main_ended = true;
+            self.hosting.has_ended(None);
+        }
+        if let Some(further) = &mut self.further {
+            further.look(&self.around, &self.hosting);
+        }
+    }
+
+    /// Stops gracefully: requests under way are answered, what waits is ordered, then all end. A
     /// further signal ends the process at once.
     ///
     /// # Errors
-    /// What the node failed with.
+    /// What the main ledger failed with, else why a further one is not served that should be.
     pub fn stop(self) -> Result<(), Ended> {
-        let Self { runtime, node, stop_api, api, .. } = self;
+        let Self { runtime, main, further, stop_api, api, .. } = self;
         // An API that ended already needs no word.
         let _ = stop_api.send(());
-        let grace = std::time::Duration::from_secs(10);
-        // The node orders what waits, so that requests under way get their answers.
-        let stopped = std::thread::spawn(move || only(node).stop());
+        let grace = Duration::from_secs(10);
+        let (others, failed) = further.map_or_else(Default::default, FurtherLedgers::into_parts);
+        // The nodes order what waits, so that requests under way get their answers.
+        let stopping: Vec<_> = std::iter::once(main)
+            .chain(others)
+            .map(|ledger| std::thread::spawn(move || ledger.stop()))
+            .collect();
         let served = runtime.block_on(async { tokio::time::timeout(grace, api).await });
-        let result = stopped.join().map_err(|_| anyhow!("the orderer panicked"))?;
-        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-        result?;
+        let mut results = Vec::with_capacity(stopping.len());
+        for stopping in stopping {
+            results.push(stopping.join().map_err(|_| anyhow!("the orderer panicked"))?);
+        }
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        // The main ledger's comes first.
+        results.into_iter().collect::<Result<(), _>>()?;
+        failed.map_or(Ok(()), Err)?;
         match served {
             Ok(Ok(served)) => served.end_with(Exit::Failure),
             Ok(Err(error)) => Err(anyhow::Error::from(error).into()),

@@ -207,6 +207,12 @@ impl Node {
         let _ = ended.wait_for(|ended| *ended).await;
     }
 
+    /// Has the orderer ended?
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
     /// Takes nothing more, orders what waits, makes the closing block, and ends.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::metrics::{self, Counts};
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::request::Ask;
 
 /// The node answers.
@@ -19,8 +19,12 @@ pub(crate) struct Health {
     height: String,
 }
 
-/// 200 while the ledger can be read, 503 while the node goes down.
+/// 200 while the ledger can be read, 503 while the node goes down or when one of its ledgers has ended.
 pub(crate) async fn alive(ask: Ask) -> Result<Response, Problem> {
+    if ask.shared.config().hosting.one_has_ended() {
+        let detail = "a ledger of this node has ended; the node's log says which one and why";
+        return Err(Problem::new(problem::STOPPING, detail));
+    }
     ask.read(|read| Ok(Health { status: "ok", height: read.view.height().to_string() })).await
 }
 

@@ -26,6 +26,7 @@ mod transactions;
 mod usage_points;
 mod verbs;
 
+pub(crate) use sessions::{field, login_body, refused};
 pub(crate) use transactions::kind_name;
 pub use transactions::{MAX_SUBMISSIONS, MAX_SUBMISSIONS_BYTES, SUBMISSION_TYPE, SUBMISSIONS_TYPE};
 
@@ -48,7 +49,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use ledger::{Reader, Submitter, View};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -58,7 +59,7 @@ use crate::problem::{self, Problem};
 use crate::request::WAIT;
 use crate::rights::{self, Viewer};
 use crate::session::{Sessions, Token};
-use crate::{Api, html};
+use crate::{Api, hosting, html};
 
 /// Reads that work at the same time; others wait their turn. It bounds memory and open snapshots.
 const MAX_READS: usize = 64;
@@ -69,7 +70,7 @@ const MAX_LIVE: usize = 1_000;
 /// The API, and what it keeps in memory while it runs.
 pub(crate) struct Shared {
     api: Api,
-    pub(crate) sessions: Sessions,
+    pub(crate) sessions: Arc<Sessions>,
     reads: Arc<Semaphore>,
     live: Arc<Semaphore>,
     requests: AtomicU64,
@@ -77,28 +78,32 @@ pub(crate) struct Shared {
     start: u32,
 }
 
-/// The addresses of the API and the pages.
+/// The addresses of the API and the pages, and below them those of the further ledgers.
 pub fn router(api: Api) -> Router {
-    let mut start = [0; 4];
-    // Request ids only have to differ; without randomness they still do within this run.
-    let _ = getrandom::fill(&mut start);
-    let shared = Arc::new(Shared {
-        api,
-        sessions: Sessions::default(),
-        reads: Arc::new(Semaphore::new(MAX_READS)),
-        live: Arc::new(Semaphore::new(MAX_LIVE)),
-        requests: AtomicU64::new(0),
-        start: u32::from_be_bytes(start),
-    });
+    let sessions = Arc::clone(&api.config.hosting.sessions);
+    let shared = Shared::new(api, sessions);
+    routed(&shared, endpoints())
+}
+
+/// The addresses of a further ledger: those of the API without the pages.
+pub(crate) fn further_router(api: Api) -> (Arc<Shared>, Router) {
+    let shared = Shared::new(api, Arc::default());
+    let mut endpoints = version_one();
+    endpoints.extend(watched());
+    let router = routed(&shared, endpoints);
+    (shared, router)
+}
+
+fn routed(shared: &Arc<Shared>, endpoints: Vec<Endpoint>) -> Router {
     let mut router = Router::new();
-    for Endpoint { path, handler, .. } in endpoints() {
+    for Endpoint { path, handler, .. } in endpoints {
         router = router.route(path, handler);
     }
     router
-        .fallback(no_such_address)
+        .fallback(elsewhere)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), finish))
-        .with_state(shared)
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), finish))
+        .with_state(Arc::clone(shared))
 }
 
 /// A method of an address, and who answers it.
@@ -134,9 +139,13 @@ fn json(handler: MethodRouter<Arc<Shared>>) -> MethodRouter<Arc<Shared>> {
 fn endpoints() -> Vec<Endpoint> {
     let mut endpoints = version_one();
     endpoints.extend(readable_pages());
-    endpoints.push(read("/healthz", health::alive));
-    endpoints.push(read("/metrics", health::metrics));
+    endpoints.extend(watched());
     endpoints
+}
+
+/// What a monitoring system asks for.
+fn watched() -> Vec<Endpoint> {
+    vec![read("/healthz", health::alive), read("/metrics", health::metrics)]
 }
 
 fn version_one() -> Vec<Endpoint> {
@@ -220,9 +229,15 @@ fn readable_pages() -> Vec<Endpoint> {
     ]
 }
 
-async fn no_such_address(request: Request) -> Problem {
+/// What is not in the table: a further ledger, or nothing.
+async fn elsewhere(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let path = crate::request::shown(request.uri().path());
-    Problem::new(problem::NO_SUCH_ADDRESS, format!("there is nothing at {path}"))
+    hosting::answer(&shared, request).await?.ok_or_else(|| {
+        Problem::new(problem::NO_SUCH_ADDRESS, format!("there is nothing at {path}"))
+    })
 }
 
 async fn method_not_allowed(request: Request) -> Problem {
@@ -235,9 +250,18 @@ async fn finish(State(shared): State<Arc<Shared>>, request: Request, next: Next)
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let request_id = format!("{:08x}-{number:x}", shared.start);
     let path = request.uri().path();
-    let is_page = !matches!(path, "/healthz" | "/metrics") && !path.starts_with("/v1");
+    let is_watched = matches!(path, "/healthz" | "/metrics");
+    let is_further = path.starts_with(hosting::PREFIX);
+    let is_page = !is_watched && !is_further && !path.starts_with("/v1");
     tracing::debug!(request_id, method = %request.method(), path, "request");
-    let mut response = next.run(request).await;
+    let mut response = if shared.config().hosting.main_has_ended() && !is_watched && !is_further {
+        Problem::new(problem::STOPPING, "this ledger has ended on this node").into_response()
+    } else {
+        next.run(request).await
+    };
+    if response.extensions().get::<hosting::PassedOn>().is_some() {
+        return response;
+    }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let mut written = problem.render(&request_id, is_page);
         for (name, value) in response.headers() {
@@ -266,6 +290,20 @@ fn harden(headers: &mut HeaderMap, is_page: bool) {
 }
 
 impl Shared {
+    fn new(api: Api, sessions: Arc<Sessions>) -> Arc<Self> {
+        let mut start = [0; 4];
+        // Request ids only have to differ; without randomness they still do within this run.
+        let _ = getrandom::fill(&mut start);
+        Arc::new(Self {
+            api,
+            sessions,
+            reads: Arc::new(Semaphore::new(MAX_READS)),
+            live: Arc::new(Semaphore::new(MAX_LIVE)),
+            requests: AtomicU64::new(0),
+            start: u32::from_be_bytes(start),
+        })
+    }
+
     pub(crate) fn reader(&self) -> &dyn Reader {
         &*self.api.reader
     }

@@ -1,5 +1,7 @@
 //! `/v1/session`: logging in with a key. See [`crate::session`] for the bytes that are signed.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -16,7 +18,7 @@ use super::transactions::{body, content_type};
 use crate::problem::{self, Problem};
 use crate::request::Ask;
 use crate::rights;
-use crate::session::{Claim, NONCE_LIFE, SESSION_LIFE, Session};
+use crate::session::{Claim, NONCE_LIFE, Nonce, SESSION_LIFE, Session};
 
 /// The largest login.
 pub(crate) const MAX_LOGIN_BYTES: usize = 4_096;
@@ -81,20 +83,18 @@ pub(crate) async fn open(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    if request.uri().query().is_some_and(|query| !query.is_empty()) {
-        return Err(Problem::new(problem::WRONG_QUERY, "no parameter is taken here"));
-    }
-    if content_type(&request) != "application/json" {
-        return Err(Problem::new(problem::WRONG_CONTENT_TYPE, "wanted is application/json"));
-    }
-    let bytes = body(Bytes::from_request(request, &()), MAX_LOGIN_BYTES).await?;
-    let wrong = |detail: String| Problem::new(problem::WRONG_BODY, detail);
-    let login: Login = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let bytes = login_body(request).await?;
+    let login: Login = serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::new(problem::WRONG_BODY, error.to_string()))?;
     let (claim, signature) = claim(&login)?;
     let view = shared.reader().view()?;
     let (height, ledger_id) = (view.height(), view.rules().ledger_id());
-    accept(&shared, &claim, ledger_id)?;
-    let session = Session { party: claim.party, key: claim.key.address() };
+    shared.accept(&claim.nonce, claim.host.as_str())?;
+    if claim.ledger_id != ledger_id {
+        return Err(refused("the login is meant for another ledger"));
+    }
+    let party = claim.party;
+    let session = Session { party: Some(party), key: claim.key.address() };
     let message = claim.message();
     let stands = shared
         .blocking(move || {
@@ -110,7 +110,7 @@ pub(crate) async fn open(
     let answer = SessionAnswer {
         token: shared.sessions.open(session).map_err(Problem::internal)?.text(),
         expires_in_seconds: SESSION_LIFE.as_secs(),
-        party: session.party.to_string(),
+        party: party.to_string(),
         key_address: session.key.to_string(),
     };
     let bytes = serde_json::to_vec(&answer).map_err(Problem::internal)?;
@@ -120,14 +120,24 @@ pub(crate) async fn open(
     Ok(response)
 }
 
-fn claim(login: &Login) -> Result<(Claim, primitives::key::Signature), Problem> {
-    fn field<T: std::str::FromStr<Err: std::fmt::Display>>(
-        name: &str,
-        text: &str,
-    ) -> Result<T, Problem> {
-        text.parse()
-            .map_err(|error| Problem::new(problem::WRONG_BODY, format!("field {name}: {error}")))
+/// The body of a login.
+pub(crate) async fn login_body(request: Request) -> Result<Bytes, Problem> {
+    if request.uri().query().is_some_and(|query| !query.is_empty()) {
+        return Err(Problem::new(problem::WRONG_QUERY, "no parameter is taken here"));
     }
+    if content_type(&request) != "application/json" {
+        return Err(Problem::new(problem::WRONG_CONTENT_TYPE, "wanted is application/json"));
+    }
+    body(Bytes::from_request(request, &()), MAX_LOGIN_BYTES).await
+}
+
+/// A field of a login.
+pub(crate) fn field<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, Problem> {
+    text.parse()
+        .map_err(|error| Problem::new(problem::WRONG_BODY, format!("field {name}: {error}")))
+}
+
+fn claim(login: &Login) -> Result<(Claim, primitives::key::Signature), Problem> {
     let claim = Claim {
         party: field("party", &login.party)?,
         key: field("key", &login.key)?,
@@ -138,24 +148,19 @@ fn claim(login: &Login) -> Result<(Claim, primitives::key::Signature), Problem> 
     Ok((claim, field("signature", &login.signature)?))
 }
 
-/// What does not depend on the key. The nonce is used up whatever comes of the login.
-fn accept(
-    shared: &Shared,
-    claim: &Claim,
-    ledger_id: primitives::identifier::LedgerId,
-) -> Result<(), Problem> {
-    if !shared.sessions.use_nonce(&claim.nonce) {
-        return Err(refused("the nonce is not one of this node, is over, or was used before"));
+impl Shared {
+    /// What does not depend on the key. The nonce is used up whatever comes of the login.
+    pub(crate) fn accept(&self, nonce: &Nonce, host: &str) -> Result<(), Problem> {
+        if !self.sessions.use_nonce(nonce) {
+            return Err(refused("the nonce is not one of this node, is over, or was used before"));
+        }
+        if !self.config().hosts.iter().any(|known| known == host) {
+            return Err(refused("the login is meant for another host"));
+        }
+        Ok(())
     }
-    if !shared.config().hosts.iter().any(|host| *host == claim.host.as_str()) {
-        return Err(refused("the login is meant for another host"));
-    }
-    if claim.ledger_id != ledger_id {
-        return Err(refused("the login is meant for another ledger"));
-    }
-    Ok(())
 }
 
-fn refused(detail: &str) -> Problem {
+pub(crate) fn refused(detail: &str) -> Problem {
     Problem::new(problem::SESSION_REFUSED, detail)
 }

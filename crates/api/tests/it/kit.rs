@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use api::{Api, ApiConfig, Metrics, NetworkState, Proven, ReadModel, router};
+use api::{Api, ApiConfig, Hosting, Metrics, NetworkState, Proven, ReadModel, router};
 use axum::Router;
 use axum::body::{Body as HttpBody, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -185,11 +185,16 @@ pub struct Setup {
 /// A private ledger with sessions; a demo with open reads.
 pub const PRIVATE: Setup = Setup { demo: false, open_reads: false };
 pub const OPEN_DEMO: Setup = Setup { demo: true, open_reads: true };
+/// Another private ledger than [`PRIVATE`].
+pub const FURTHER: Setup = Setup { demo: true, open_reads: false };
 
 /// A small network on a node, and its API.
 pub struct Network {
     pub node: Arc<Node>,
     pub router: Router,
+    /// The same API, to be served as a further ledger of another network's node.
+    pub api: Api,
+    pub hosting: Arc<Hosting>,
     /// Where the read model lies.
     pub folder: tempfile::TempDir,
     pub model: Arc<ReadModel>,
@@ -273,6 +278,7 @@ impl Network {
         let folder = tempfile::tempdir().expect("a folder");
         let model = ReadModel::new(folder.path().join("read-model.sqlite"));
         let metrics: Arc<Metrics> = Arc::default();
+        let hosting: Arc<Hosting> = Arc::default();
         let config = ApiConfig {
             hosts: vec![HOST.to_owned()],
             open_reads: setup.open_reads,
@@ -302,12 +308,15 @@ impl Network {
                 peers: 3,
                 mempool: 2,
             }),
+            hosting: Arc::clone(&hosting),
         };
         let api = Api::new(Arc::new(doors.clone()), Arc::new(doors), config);
         let nobody = Member { id: PartyId::default(), key: key("nobody") };
         let mut network = Self {
             node,
-            router: router(api),
+            router: router(api.clone()),
+            api,
+            hosting,
             folder,
             model,
             metrics,

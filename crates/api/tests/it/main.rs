@@ -2,6 +2,7 @@
 
 mod accounts;
 mod garbage;
+mod hosting;
 mod kit;
 mod live;
 mod metrics;

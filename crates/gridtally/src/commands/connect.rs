@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use client::connection::{Connection, ConnectionError};
 use contracts::{Genesis, Rules};
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::keys::{Passphrase, read_key};
-use crate::exit::{Ended, Exit};
+use crate::exit::{EndWith, Ended, Exit};
 
 /// Where a node listens when nothing else is said.
 const DEFAULT_NODE: &str = "http://127.0.0.1:7410";
@@ -24,7 +24,8 @@ const PAGE: usize = 100;
 /// The node that is asked.
 #[derive(Debug, Clone, Args)]
 pub struct NodeAddress {
-    /// The node's address.
+    /// The node's address; a further ledger of it is http://HOST:PORT/ledgers/NAME and answers only to
+    /// keys that it knows.
     #[arg(
         long, global = true, value_name = "URL", env = "GRIDTALLY_NODE",
         default_value = DEFAULT_NODE
@@ -46,9 +47,30 @@ impl NodeAddress {
     /// # Errors
     /// The address is none, the key cannot be opened or speaks for no party, no answer.
     pub fn connect_as(&self, key: &OwnKey) -> Result<Connection, Ended> {
-        let node = self.connect()?;
-        if let Some(key) = key.open()? {
+        let node = self.connect_with(|| key.open())?;
+        if !node.is_further()
+            && let Some(key) = key.open()?
+        {
             node.log_in(key).map_err(ended)?;
+        }
+        Ok(node)
+    }
+
+    /// A connection for who is about to sign. On a further ledger, which answers to nobody else, it
+    /// opens a session of this key; otherwise the key is not looked at.
+    ///
+    /// # Errors
+    /// The address is none, the ledger does not know the key, no answer.
+    pub fn connect_with(
+        &self,
+        key: impl FnOnce() -> Result<Option<SigningKey>, Ended>,
+    ) -> Result<Connection, Ended> {
+        let node = self.connect()?;
+        if node.is_further() {
+            let key = key()?.ok_or_else(|| {
+                anyhow!("{} answers only to keys that it knows: give yours", node.address())
+            });
+            node.enter(key.end_with(Exit::Usage)?).map_err(ended)?;
         }
         Ok(node)
     }
@@ -155,7 +177,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Ended> {
 
 #[cfg(test)]
 mod tests {
-    use client::session::login_message;
+    use client::session::{knock_message, login_message};
     use primitives::identifier::{LedgerId, PartyId};
     use primitives::key::PublicKey;
     use serde_json::json;
@@ -175,6 +197,18 @@ mod tests {
         let of = (claim.party, claim.key);
         let message = login_message(of, [3; 32], host, claim.ledger_id).unwrap();
         assert_eq!(message, claim.message());
+    }
+
+    #[test]
+    fn a_knock_is_what_the_node_checks() {
+        let knock = api::session::Knock {
+            key: PublicKey::ed25519([2; 32]),
+            nonce: BASE64URL_NOPAD.encode(&[3; 32]).parse().unwrap(),
+            host: "localhost:7410".parse().unwrap(),
+            ledger: "north".parse().unwrap(),
+        };
+        let message = knock_message(knock.key, [3; 32], "localhost:7410", "north").unwrap();
+        assert_eq!(message, knock.message());
     }
 
     #[test]

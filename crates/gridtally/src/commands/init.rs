@@ -21,6 +21,9 @@ use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
 use crate::output;
 
+/// Name of a network unless told otherwise.
+const DEFAULT_NAME: &str = "Gridtally";
+
 /// Found a ledger in a directory: genesis, validator key, owner key.
 ///
 /// The owner's council appoints the regulators, and they admit everybody else. The genesis never
@@ -41,9 +44,9 @@ pub struct Init {
 /// What a genesis says.
 #[derive(Debug, Clone, Args)]
 pub struct Founding {
-    /// Name of the network.
-    #[arg(long, default_value = "Gridtally")]
-    pub name: String,
+    /// Name of the network [default: Gridtally].
+    #[arg(long)]
+    pub name: Option<String>,
     /// The grid's time zone, by its IANA name.
     #[arg(long, value_name = "ZONE", default_value = "Asia/Kolkata")]
     pub zone: String,
@@ -72,7 +75,7 @@ pub struct Founding {
     pub owner_threshold: u8,
     /// The key of a further validator beside this node's, `ed25519:…`; repeat it for each. With four
     /// validators in all, one of them may fail.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, visible_alias = "member", value_name = "KEY")]
     pub validator: Vec<PublicKey>,
     /// Blocks of an epoch, at least 4. An approved change of the validators acts two epochs later, so
     /// that everybody sees it before.
@@ -112,7 +115,9 @@ impl Founding {
         validators.extend(&self.validator);
         let genesis = Genesis {
             version: 1,
-            name: Text::new(self.name.clone()).context("--name").end_with(Exit::Usage)?,
+            name: Text::new(self.name.clone().unwrap_or_else(|| DEFAULT_NAME.to_owned()))
+                .context("--name")
+                .end_with(Exit::Usage)?,
             demo: false,
             clock: match self.clock {
                 ClockKind::System => Clock::System,

@@ -105,24 +105,60 @@ pub struct Passphrase {
 /// # Errors
 /// Exit code 8 with what to do.
 pub fn read_key(path: &Path, passphrase: &Passphrase) -> Result<SigningKey, Ended> {
-    let file = KeyFile::read(path).end_with(Exit::Key)?;
-    if !file.needs_passphrase() {
-        return file.unlock(None).end_with(Exit::Key);
+    Unlocker::new(passphrase.clone()).open(path)
+}
+
+/// Unlocks several key files with one passphrase, which is read or asked for once.
+pub struct Unlocker {
+    passphrase: Passphrase,
+    known: Option<String>,
+    may_ask: bool,
+}
+
+impl Unlocker {
+    /// Reads or asks for the passphrase when the first encrypted file needs it.
+    pub const fn new(passphrase: Passphrase) -> Self {
+        Self { passphrase, known: None, may_ask: true }
     }
-    let passphrase = match &passphrase.passphrase_file {
-        Some(file) => first_line(file)?,
-        None if std::io::stdin().is_terminal() => {
-            rpassword::prompt_password(format!("Passphrase for {}: ", path.display()))?
+
+    /// From now on nobody is asked.
+    pub const fn ask_no_more(&mut self) {
+        self.may_ask = false;
+    }
+
+    /// Reads and unlocks a key file.
+    ///
+    /// # Errors
+    /// Exit code 8 with what to do.
+    pub fn open(&mut self, path: &Path) -> Result<SigningKey, Ended> {
+        let file = KeyFile::read(path).end_with(Exit::Key)?;
+        if !file.needs_passphrase() {
+            return file.unlock(None).end_with(Exit::Key);
         }
-        None => {
-            return Err(anyhow!(
+        if self.known.is_none() {
+            self.known = Some(self.passphrase_for(path)?);
+        }
+        file.unlock(self.known.as_deref()).end_with(Exit::Key)
+    }
+
+    fn passphrase_for(&self, path: &Path) -> Result<String, Ended> {
+        match &self.passphrase.passphrase_file {
+            Some(file) => first_line(file),
+            None if self.may_ask && std::io::stdin().is_terminal() => {
+                Ok(rpassword::prompt_password(format!("Passphrase for {}: ", path.display()))?)
+            }
+            None if self.may_ask => Err(anyhow!(
                 "{} is encrypted and there is no terminal to ask on: give --passphrase-file",
                 path.display()
             ))
-            .end_with(Exit::Key);
+            .end_with(Exit::Key),
+            None => Err(anyhow!(
+                "{} is encrypted: start the node again, or with --passphrase-file",
+                path.display()
+            ))
+            .end_with(Exit::Key),
         }
-    };
-    file.unlock(Some(&passphrase)).end_with(Exit::Key)
+    }
 }
 
 /// Writes a new key file.

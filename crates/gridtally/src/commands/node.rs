@@ -5,20 +5,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use consensus_bft::{Bft, Peer};
-use contracts::Genesis;
+use consensus_bft::Peer;
 use contracts::genesis::DEFAULT_EPOCH_BLOCKS;
-use primitives::key::SigningKey;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::init::{ClockKind, Founding, found};
-use super::keys::{Passphrase, Protect, read_key};
+use super::keys::{Passphrase, Protect, Unlocker};
 use crate::cli::Global;
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
 use crate::output;
-use crate::serve::{Serve, listen_error};
+use crate::serve::{FurtherLedgers, LedgerParts, NetworkConfig, Serve};
 
 /// Where a node listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:7410";
@@ -32,6 +30,10 @@ const LISTEN: &str = "127.0.0.1:7410";
 /// To join a ledger of others, put its genesis.json and a new key as node.key into DIR, let an
 /// organisation register the key (`gridtally submit register-node`), and name one of the others with
 /// --peer. They let the node in with their next epoch.
+///
+/// Further ledgers in DIR/ledgers are served by the same process; see `gridtally ledger`. One that is
+/// put in place while the node runs is found within a second. When one ends by itself, the others go
+/// on: the log names it, /healthz answers 503, and the exit code at the end is the failure's.
 #[derive(Debug, Args)]
 pub struct NodeCommand {
     /// The node's directory.
@@ -83,52 +85,15 @@ struct NetworkArgs {
     peer: Vec<Peer>,
 }
 
-/// The table `[network]` of DIR/gridtally.toml.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NetworkConfig {
-    listen: Option<SocketAddr>,
-    #[serde(default)]
-    peers: Vec<String>,
-}
-
 impl NetworkArgs {
-    /// The orderer among other nodes; none for a node that orders alone.
-    fn orderer(
-        self,
-        config: NetworkConfig,
-        genesis: &Genesis,
-        key: &SigningKey,
-        directory: &Directory,
-    ) -> Result<Option<Bft>, Ended> {
-        let validators = &genesis.validators;
-        let Some(listen) = self.peer_listen.or(config.listen) else {
-            if validators.len() == 1 {
-                return Ok(None);
-            }
-            return Err(anyhow!(
-                "this ledger has {} validators: say with --peer-listen where this node listens for \
-                 the others",
-                validators.len()
-            ))
-            .end_with(Exit::Usage);
-        };
-        let from_file = config
-            .peers
-            .iter()
-            .map(|peer| peer.parse().map_err(|error| anyhow!("{peer}: {error}")));
-        let from_file = from_file.collect::<Result<Vec<Peer>, _>>().end_with(Exit::Usage)?;
-        let peers = if self.peer.is_empty() { from_file } else { self.peer };
-        let mut others = validators.iter().filter(|validator| **validator != key.public());
-        if let Some(other) = others.next().filter(|_| peers.is_empty()) {
-            return Err(anyhow!(
-                "whom does this node call? Say it with --peer, as {other}@ADDRESS:PORT"
-            ))
-            .end_with(Exit::Usage);
+    /// Flags go before the file.
+    fn over(self, file: NetworkConfig) -> NetworkConfig {
+        let NetworkConfig { listen, peers } = file;
+        let told = |peer: &Peer| format!("{}@{}", peer.key, peer.address);
+        NetworkConfig {
+            listen: self.peer_listen.or(listen),
+            peers: if self.peer.is_empty() { peers } else { self.peer.iter().map(told).collect() },
         }
-        // The engine listens on a thread of its own; whether the port is free is found out here.
-        std::net::TcpListener::bind(listen).map_err(|error| listen_error(listen, error))?;
-        Ok(Some(Bft::new(key.clone(), listen, peers, directory.consensus())))
     }
 }
 
@@ -164,28 +129,44 @@ impl NodeCommand {
         let genesis = directory.genesis()?;
         let is_demo = genesis.demo;
         let ledger_id = genesis.ledger_id();
-        let key = read_key(&directory.node_key_file(), &self.passphrase)?;
-        let bft = self.network.orderer(config.network, &genesis, &key, &directory)?;
+        let mut unlocker = Unlocker::new(self.passphrase);
+        let key = unlocker.open(&directory.node_key_file())?;
+        let network = self.network.over(config.network);
+        let bft = network.orderer(&genesis, &key, &directory, ["--peer-listen", "--peer"])?;
         let running = Serve {
-            store: directory.open_store()?,
-            genesis,
-            key,
+            ledger: LedgerParts {
+                store: directory.open_store()?,
+                genesis,
+                key,
+                open_reads: is_demo,
+                read_model: Some(super::read_model::file(&directory)),
+                checkpoints: Some(directory.checkpoints()),
+                private: Some(directory.private()),
+                bft,
+            },
             listen,
             clock_offset_ms: self.clock_offset,
             hosts,
-            open_reads: is_demo,
-            read_model: Some(super::read_model::file(&directory)),
-            checkpoints: Some(directory.checkpoints()),
-            private: Some(directory.private()),
-            bft,
+            further: Some(FurtherLedgers::new(directory, ledger_id, unlocker)),
         }
         .start()?;
         running.stop_gracefully_from_now_on();
         let url = format!("http://{}", running.address);
+        let further = running.further().into_iter().flat_map(FurtherLedgers::served);
         if global.json {
-            output::json(&json!({ "ledger_id": ledger_id.to_string(), "url": url }))?;
+            let ledgers: Vec<_> = further
+                .map(|(name, id)| json!({ "name": name, "ledger_id": id.to_string() }))
+                .collect();
+            output::json(&json!({
+                "ledger_id": ledger_id.to_string(),
+                "url": url,
+                "ledgers": ledgers,
+            }))?;
         } else {
             output::line(&format!("ledger {ledger_id}"))?;
+            for (name, id) in further {
+                output::line(&format!("further ledger {name} {id}"))?;
+            }
             output::line(&format!("listening on {url}"))?;
         }
         running.until_stopped()?;
@@ -204,7 +185,7 @@ fn directory(dir: &Path) -> Result<Directory, Ended> {
         return Directory::existing(dir);
     }
     let founding = Founding {
-        name: "Gridtally".to_owned(),
+        name: None,
         zone: "Asia/Kolkata".to_owned(),
         slot_minutes: 15,
         currency: "INR".to_owned(),

@@ -26,7 +26,7 @@ use super::keys::write_key;
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
 use crate::output;
-use crate::serve::{Running, Serve};
+use crate::serve::{LedgerParts, Running, Serve};
 
 /// Validators of a demonstration at most; a former one's are looked for up to this number.
 pub const MAX_NODES: u32 = 16;
@@ -72,17 +72,20 @@ impl Play {
         let validator = keys.key(DemoRole::Validator, 0);
         write_demo_keys(&directory, &self.plan)?;
         let running = Serve {
-            store: directory.open_store()?,
-            genesis: genesis.clone(),
-            key: validator,
+            ledger: LedgerParts {
+                store: directory.open_store()?,
+                genesis: genesis.clone(),
+                key: validator,
+                open_reads: true,
+                read_model: Some(super::read_model::file(&directory)),
+                checkpoints: None,
+                private: None,
+                bft: founders.orderer(0, &directory),
+            },
             listen: self.listen,
             clock_offset_ms: 0,
             hosts: Vec::new(),
-            open_reads: true,
-            read_model: Some(super::read_model::file(&directory)),
-            checkpoints: None,
-            private: None,
-            bft: founders.orderer(0, &directory),
+            further: None,
         }
         .start()?;
         // Written when the port is ours: whoever finds a genesis finds its ledger.
@@ -92,8 +95,8 @@ impl Play {
         let others = others.collect::<Result<Vec<_>, _>>()?;
 
         let mut desk = LedgerDesk::new(
-            running.node.submitter(),
-            running.node.reader(),
+            running.node().submitter(),
+            running.node().reader(),
             running.runtime.handle().clone(),
         );
         let mut pace = WallPace::new(self.per_slot);
@@ -227,7 +230,7 @@ impl Bars {
 fn prove(running: &Running, directory: &Directory, report: &DayReport) -> Result<usize, Ended> {
     std::fs::create_dir_all(directory.proofs())?;
     let trusted = TrustAnchor::Genesis(Box::new(directory.genesis()?));
-    let reader = running.node.reader();
+    let reader = running.node().reader();
     running.runtime.block_on(reader.provable(report.height));
     let view = reader.view()?;
     let bar = output::progress(report.bills.len() as u64, "bills");
@@ -248,7 +251,7 @@ fn prove(running: &Running, directory: &Directory, report: &DayReport) -> Result
 
 /// Every validator must have the same block where the first one stands, and so the same state.
 fn require_agreement(running: &Running, others: &[NodeChild]) -> Result<(), Ended> {
-    let height = running.node.reader().view()?.height();
+    let height = running.node().reader().view()?.height();
     let block = |url: &str| -> Result<Value, Ended> {
         let connection = Connection::new(url).map_err(ended)?;
         let path = format!("/v1/blocks/{height}?at_least={height}");

@@ -96,6 +96,13 @@ pub(super) struct Writer {
 }
 
 impl FjallStore {
+    /// Does a handle, of this or another process, have the store of this directory open?
+    #[must_use]
+    pub fn is_held(directory: impl AsRef<Path>) -> bool {
+        let file = File::open(directory.as_ref().join(LOCK_FILE));
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Opens the store in a directory, or makes an empty one there.
     ///
     /// # Errors

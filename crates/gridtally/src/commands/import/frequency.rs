@@ -53,7 +53,7 @@ struct Day {
 impl Frequency {
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
         let rows = frequency_file::read(&self.file).end_with(Exit::Usage)?;
-        let node = self.node.connect()?;
+        let node = self.node.connect_with(|| self.key.open())?;
         let rules = connect::rules(&node)?;
         let mut by_day: BTreeMap<LocalDay, Vec<FrequencyRow>> = BTreeMap::new();
         for row in rows {

@@ -83,7 +83,7 @@ struct Joining {
 impl Members {
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
         let members = self.read()?;
-        let node = self.node.connect()?;
+        let node = self.node.connect_with(|| self.protect.open(&self.regulator_key).map(Some))?;
         let rules = connect::rules(&node)?;
         let stations = stations(&node)?;
         for member in &members {

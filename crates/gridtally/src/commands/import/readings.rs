@@ -115,7 +115,8 @@ impl Readings {
                 anyhow!("who signs? give --keys, --gateway-key or --demo-seed, or --dry-run");
             return Err(error).end_with(Exit::Usage);
         }
-        let node = self.node.connect()?;
+        let reader = self.reader_key.as_ref().or(gateway_key.as_ref());
+        let node = self.node.connect_with(|| reader.map(|file| self.key(file)).transpose())?;
         let rules = match &self.genesis {
             Some(file) => {
                 let genesis = client::genesis_file::read(file).end_with(Exit::Usage)?;

@@ -216,6 +216,8 @@ impl Run {
         let key = OwnKey { key: None, passphrase_file: self.passphrase_file.clone() };
         let key = key.open_file(&self.key)?;
         let node = self.node.connect()?;
+        // A meter whose node is away goes on storing: it enters a further ledger when it is back.
+        node.enter_when_used(key.clone());
         make_private_folder(&self.state)?;
         let rules = self.pinned(&node)?;
         if rules.is_private() && !self.seals_only {

@@ -132,7 +132,7 @@ impl Up {
 
     fn founding(&self) -> Founding {
         Founding {
-            name: self.name.clone(),
+            name: Some(self.name.clone()),
             zone: self.zone.clone(),
             slot_minutes: 15,
             currency: self.currency.clone(),

@@ -99,7 +99,7 @@ impl Submit {
             write_whole(file, &encode(&submission))?;
             return show_written(file, &submission, global);
         }
-        let node = signing.node.connect()?;
+        let node = signing.node.connect_with(|| signing.key.open())?;
         let outcomes = node.submit(std::slice::from_ref(&submission)).map_err(ended)?;
         let outcome = outcomes.first().ok_or_else(|| anyhow!("the node gave no answer"))?;
         show_outcome(outcome, &submission, global)

@@ -53,7 +53,8 @@ pub struct AdmitLedgerFlags {
 /// See [`NotariseHead`].
 #[derive(Debug, Args)]
 pub struct NotariseHeadFlags {
-    /// A node of the other ledger, or a file with what `show head --json` wrote there.
+    /// A node of the other ledger, or a file with what `show head --json` wrote there. A further ledger of
+    /// a node, http://HOST:PORT/ledgers/NAME, has to know the signing key.
     #[arg(long, value_name = "URL|FILE")]
     head: String,
     /// Leave out changes of validators before this epoch; by default that of the newest head here.
@@ -72,7 +73,7 @@ impl Notary {
                 signatory.sign(AdmitLedger { genesis })
             }
             Self::NotariseHead(flags) => {
-                let HeadProof { set_changes, head } = flags.proof()?;
+                let HeadProof { set_changes, head } = flags.proof(&signatory)?;
                 let ledger_id = head.header.ledger_id;
                 let since = match flags.since_epoch {
                     Some(epoch) => epoch,
@@ -88,10 +89,12 @@ impl Notary {
 }
 
 impl NotariseHeadFlags {
-    fn proof(&self) -> Result<HeadProof, Ended> {
+    fn proof(&self, signatory: &Signatory) -> Result<HeadProof, Ended> {
         let answer: Value = if self.head.starts_with("http://") || self.head.starts_with("https://")
         {
             let node = Connection::new(&self.head).map_err(ended)?;
+            // A further ledger shows its head to those it knows: the notary is one of them.
+            node.enter(signatory.own_key().clone()).map_err(ended)?;
             node.get_json("/v1/head").map_err(ended)?
         } else {
             let bytes = csv_file::read_bytes(self.head.as_ref(), MAX_HEAD_BYTES)?;

@@ -82,7 +82,10 @@ impl Signing {
         for file in &self.cosigners {
             add_cosigner(&mut cosigners, &key, self.key.open_file(file)?);
         }
-        let node = self.node.connect()?;
+        let node = match self.is_offline() {
+            true => self.node.connect()?,
+            false => self.node.connect_with(|| Ok(Some(key.clone())))?,
+        };
         let rules = match &self.genesis {
             Some(file) => {
                 let genesis = client::genesis_file::read(file).end_with(Exit::Usage)?;
@@ -104,8 +107,13 @@ impl Signing {
             cosigners,
             passphrase: self.key.passphrase(),
             valid_for_minutes: self.valid_for_minutes,
-            asks_node: self.genesis.is_none() || self.sequence.is_none() || self.out.is_none(),
+            asks_node: !self.is_offline(),
         })
+    }
+
+    /// Was everything given that a node would say?
+    const fn is_offline(&self) -> bool {
+        self.genesis.is_some() && self.sequence.is_some() && self.out.is_some()
     }
 }
 
@@ -121,6 +129,11 @@ impl Signatory {
     /// The rules of the ledger.
     pub const fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// The key that signs.
+    pub const fn own_key(&self) -> &SigningKey {
+        self.signer.key()
     }
 
     /// The node, for what only it knows.
