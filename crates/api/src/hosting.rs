@@ -7,7 +7,8 @@
 //! said against one without a look at what is hosted is said first, so that neither the answers nor
 //! their times tell a stranger's guess from an empty place.
 //!
-//! Pages for people are left out there: a browser sends no session.
+//! A live connection needs the header `Authorization` when it is opened, beside the token in its first
+//! frame. Pages for people are left out there: a browser sends no session.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -74,6 +74,8 @@ pub(crate) struct Shared {
     reads: Arc<Semaphore>,
     live: Arc<Semaphore>,
     requests: AtomicU64,
+    /// Is it a further ledger of the node, which answers to nobody without a session?
+    is_further: bool,
     /// Tells the request ids of two starts apart.
     start: u32,
 }
@@ -81,13 +83,13 @@ pub(crate) struct Shared {
 /// The addresses of the API and the pages, and below them those of the further ledgers.
 pub fn router(api: Api) -> Router {
     let sessions = Arc::clone(&api.config.hosting.sessions);
-    let shared = Shared::new(api, sessions);
+    let shared = Shared::new(api, sessions, false);
     routed(&shared, endpoints())
 }
 
 /// The addresses of a further ledger: those of the API without the pages.
 pub(crate) fn further_router(api: Api) -> (Arc<Shared>, Router) {
-    let shared = Shared::new(api, Arc::default());
+    let shared = Shared::new(api, Arc::default(), true);
     let mut endpoints = version_one();
     endpoints.extend(watched());
     let router = routed(&shared, endpoints);
@@ -290,7 +292,7 @@ fn harden(headers: &mut HeaderMap, is_page: bool) {
 }
 
 impl Shared {
-    fn new(api: Api, sessions: Arc<Sessions>) -> Arc<Self> {
+    fn new(api: Api, sessions: Arc<Sessions>, is_further: bool) -> Arc<Self> {
         let mut start = [0; 4];
         // Request ids only have to differ; without randomness they still do within this run.
         let _ = getrandom::fill(&mut start);
@@ -300,6 +302,7 @@ impl Shared {
             reads: Arc::new(Semaphore::new(MAX_READS)),
             live: Arc::new(Semaphore::new(MAX_LIVE)),
             requests: AtomicU64::new(0),
+            is_further,
             start: u32::from_be_bytes(start),
         })
     }
@@ -360,9 +363,12 @@ impl Shared {
         if self.open_reads(view) {
             return Ok(Viewer::Unrestricted);
         }
-        let Some(token) = token else { return Ok(Viewer::Stranger) };
         let unknown =
             || Problem::new(problem::SESSION_UNKNOWN, "it is over or its key was revoked");
+        let Some(token) = token else {
+            // A live connection outlasts the session of the request that opened it.
+            return if self.is_further { Err(unknown()) } else { Ok(Viewer::Stranger) };
+        };
         let session = self.sessions.find(token).ok_or_else(unknown)?;
         rights::viewer(view, &session)?.ok_or_else(unknown)
     }

@@ -12,7 +12,7 @@ use crate::kit::{FURTHER, HOST, Network, PRIVATE, Seen, key};
 use crate::sessions::token;
 
 /// A node whose main ledger hosts a further one as `north`.
-fn hosting() -> (Network, Network) {
+pub fn hosted() -> (Network, Network) {
     let (main, north) = (Network::new(PRIVATE), Network::new(FURTHER));
     main.hosting.host("north", north.api.clone()).expect("it is there");
     (main, north)
@@ -50,14 +50,15 @@ impl Door {
     }
 }
 
-/// Opens a session on the further ledger; gives the whole answer.
+/// Enters the further ledger; gives the whole answer.
 async fn entered(main: &Network, signer: &SigningKey) -> Value {
     let seen = door(main, "north", signer).await.send(main, "north").await;
     assert_eq!(seen.status, 201, "{}", seen.text());
     seen.json()
 }
 
-async fn entry(main: &Network, signer: &SigningKey) -> String {
+/// A session on the further ledger.
+pub async fn entry(main: &Network, signer: &SigningKey) -> String {
     entered(main, signer).await["token"].as_str().expect("a token").to_owned()
 }
 
@@ -77,7 +78,7 @@ fn told(seen: &Seen, name: &str) -> (u16, Vec<(String, String)>, String) {
 
 #[tokio::test]
 async fn a_stranger_cannot_tell_a_hosted_ledger_from_an_empty_place() {
-    let (main, north) = hosting();
+    let (main, north) = hosted();
     let main_token = token(&main, &main.customer).await;
     let submission = encode(&north.submission(
         &[&north.customer.key, &key("another")],
@@ -139,7 +140,7 @@ async fn a_stranger_cannot_tell_a_hosted_ledger_from_an_empty_place() {
 
 #[tokio::test]
 async fn what_can_be_said_of_a_knock_is_said_before_anybody_looks_what_is_hosted() {
-    let (main, north) = hosting();
+    let (main, north) = hosted();
     for name in ["north", "sauth"] {
         let mut other_key = door(&main, name, &north.customer.key).await;
         other_key.signer = key("thief");
@@ -157,7 +158,7 @@ async fn what_can_be_said_of_a_knock_is_said_before_anybody_looks_what_is_hosted
 
 #[tokio::test]
 async fn who_is_known_there_reads_and_submits_with_its_rights() {
-    let (main, north) = hosting();
+    let (main, north) = hosted();
     let ledger_id = north.node.ledger.rules().ledger_id().to_string();
     let answer = entered(&main, &north.customer.key).await;
     assert_eq!(answer["ledger_id"], ledger_id);
@@ -199,7 +200,7 @@ async fn who_is_known_there_reads_and_submits_with_its_rights() {
 
 #[tokio::test]
 async fn keys_without_a_party_enter_and_see_what_is_public() {
-    let (main, north) = hosting();
+    let (main, north) = hosted();
     for name in ["owner 1", "clock keeper", "validator", "meter"] {
         let answer = entered(&main, &key(name)).await;
         assert_eq!(answer["party"], Value::Null, "{name}");
@@ -211,7 +212,7 @@ async fn keys_without_a_party_enter_and_see_what_is_public() {
 
 #[tokio::test]
 async fn a_key_that_is_revoked_stands_outside_again() {
-    let (main, north) = hosting();
+    let (main, north) = hosted();
     let second = key("second");
     north.accept(&[&north.customer.key, &second], AddKey { key: second.public() }, Vec::new());
     let token = entry(&main, &second).await;
@@ -225,7 +226,7 @@ async fn a_key_that_is_revoked_stands_outside_again() {
 
 #[tokio::test]
 async fn a_ledger_that_ended_is_told_to_its_own_and_the_others_go_on() {
-    let (main, north) = hosting();
+    let (main, north) = hosted();
     let token = entry(&main, &north.customer.key).await;
     assert_eq!(main.get("/healthz").await.status, 200);
     main.hosting.has_ended(Some("north"));
@@ -237,7 +238,7 @@ async fn a_ledger_that_ended_is_told_to_its_own_and_the_others_go_on() {
     main.hosting.remove("north");
     main.get_as("/ledgers/north/v1/status", &token).await.problem(404, "NoSuchAddress");
 
-    let (main, north) = hosting();
+    let (main, north) = hosted();
     let token = entry(&main, &north.customer.key).await;
     main.hosting.has_ended(None);
     main.get("/v1/status").await.problem(503, "Stopping");

@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::hosting::{entry, hosted};
 use crate::kit::{HOST, Network, OPEN_DEMO, PRIVATE};
 use crate::sessions::token;
 
@@ -235,4 +237,28 @@ async fn only_so_many_stay_connected() {
     assert_eq!(refused.status(), 503, "one more finds no place");
     open.pop();
     assert_eq!(stream().await.expect("a router never fails").status(), 200, "a place is free");
+}
+
+#[tokio::test]
+async fn a_further_ledger_is_heard_in_a_session_only() {
+    let (main, north) = hosted();
+    let address = serve(&main).await;
+    let token = entry(&main, &north.customer.key).await;
+    let open = async |token: Option<&str>| {
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        let mut request =
+            format!("ws://{HOST}/ledgers/north/v1/live").into_client_request().expect("an address");
+        if let Some(token) = token {
+            let value = format!("Bearer {token}").parse().expect("a header");
+            request.headers_mut().insert("authorization", value);
+        }
+        client_async(request, stream).await
+    };
+    assert!(open(None).await.is_err(), "there is nothing to upgrade");
+    let (mut socket, _) = open(Some(&token)).await.expect("an upgrade");
+    hello(&mut socket, json!({ "token": token, "since": 0, "topics": ["bill"] })).await;
+    assert_eq!(page(&mut socket).await["items"][0]["values"]["total_micro"], "120000000");
+    let (mut socket, _) = open(Some(&token)).await.expect("an upgrade");
+    hello(&mut socket, json!({ "since": 0, "topics": ["bill"] })).await;
+    assert_eq!(close_code(&mut socket).await, 4401);
 }

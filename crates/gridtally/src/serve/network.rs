@@ -6,14 +6,14 @@ use anyhow::anyhow;
 use consensus_bft::{Bft, Peer};
 use contracts::Genesis;
 use primitives::key::SigningKey;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::listen_error;
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
 
 /// The table `[network]` of a configuration.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
     /// Where this node listens for the others.
