@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    bill, completions, demo, export, import, init, keys, load, meter, network, node, read_model,
-    reference, replay, show, simulate, snapshot, submit, tariff, verify,
+    bill, completions, demo, export, import, init, keys, ledger, load, meter, network, node,
+    read_model, reference, replay, show, simulate, snapshot, submit, tariff, verify,
 };
 
 /// A permissioned ledger for electricity: metering, verifiable billing, trading between neighbours.
@@ -77,6 +77,9 @@ pub enum Command {
     /// A network of several organisations on this machine.
     #[command(subcommand)]
     Network(network::Network),
+    /// The further ledgers of a node.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// The program of a meter.
     #[command(subcommand)]
     Meter(meter::Meter),

@@ -10,6 +10,7 @@ pub mod import;
 pub mod init;
 pub mod interrupt;
 pub mod keys;
+pub mod ledger;
 pub mod load;
 pub mod meter;
 pub mod network;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> Result<Exit, Ended> {
         Command::Init(command) => command.run(&global),
         Command::Node(command) => command.run(&global),
         Command::Network(command) => command.run(&global),
+        Command::Ledger(command) => command.run(&global),
         Command::Keys(command) => command.run(&global),
         Command::Verify(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),

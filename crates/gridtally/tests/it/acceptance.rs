@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use crate::world::{Below, World};
 
+/// When the ledger begins.
+pub const BEGIN: &str = "2026-06-30T00:00:00+05:30";
 /// The first day that meters measure.
 pub const FIRST: &str = "2026-07-01";
 pub const FLAT: &str = "format = \"gridtally-tariff/1\"\nname = \"Flat\"\n[import]\n\
@@ -24,7 +26,11 @@ pub struct Town {
 
 impl Town {
     pub fn found() -> Self {
-        let world = World::found("2026-06-30T00:00:00+05:30");
+        Self::on(World::found(BEGIN))
+    }
+
+    /// The same on a ledger whose organisations are there.
+    pub fn on(world: World) -> Self {
         let station = world.station("town", "distributor-1");
         world.admit("anna", "consumer,producer");
         let below = Below {

@@ -9,6 +9,7 @@ mod demo;
 mod hostile;
 mod import;
 mod kills;
+mod ledgers;
 mod liar;
 mod meter;
 mod month;

@@ -1,6 +1,7 @@
 //! Networks of several organisations: real processes, brought up and down, killed, cut apart.
 
 mod faults;
+mod ledgers;
 mod lifecycle;
 mod machines;
 mod organisations;

@@ -46,7 +46,8 @@ pub fn json(arguments: &[&str]) -> Value {
 
 /// A running node.
 pub struct NodeProcess {
-    child: Child,
+    /// None when somebody else looks after the process.
+    child: Option<Child>,
     pub url: String,
 }
 
@@ -69,33 +70,40 @@ impl NodeProcess {
             }
         }
         let document: Value = serde_json::from_str(&text).expect("the node says where it listens");
-        Self { child, url: document["url"].as_str().unwrap().to_owned() }
+        Self { child: Some(child), url: document["url"].as_str().unwrap().to_owned() }
+    }
+
+    /// A further ledger of a node that somebody else looks after.
+    pub const fn elsewhere(url: String) -> Self {
+        Self { child: None, url }
     }
 
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.child.as_ref().unwrap().id()
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+        kill(Pid::from_raw(self.id().cast_signed()), signal).unwrap();
     }
 
     /// Asks it to stop and waits for its graceful end.
     pub fn stop(&mut self) {
         self.signal(Signal::SIGTERM);
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        assert_eq!(self.child.as_mut().unwrap().wait().unwrap().code(), Some(0));
     }
 
     /// Waits for the end; gives the exit code, or `None` when a signal ended it.
     pub fn wait(mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+        self.child.take().unwrap().wait().unwrap().code()
     }
 }
 
 impl Drop for NodeProcess {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            // It may have ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A network on a virtual clock, founded by command lines as its people would do it.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use client::connection::Connection;
 use client::key_file::KeyFile;
@@ -31,8 +32,33 @@ impl World {
         expect(0, &[&init[..], more].concat());
         let node = NodeProcess::start(Path::new(path), &[]);
         let world = Self { dir, node };
+        world.populate(&world.path("node"));
+        world
+    }
+
+    /// A further ledger on the same node, with members of its own.
+    pub fn beside(main: &Self, name: &str, begin: &str) -> Self {
+        let directory = main.at("node");
+        let create = ["ledger", "create", name, "--plain", "--dir", &directory];
+        expect(0, &[&create[..], &["--clock", "virtual", "--begin", begin]].concat());
+        let node = NodeProcess::elsewhere(format!("{}/ledgers/{name}", main.node.url));
+        let world = Self { dir: tempfile::tempdir().unwrap(), node };
+        let place = main.path(&format!("node/ledgers/{name}"));
+        let owner = KeyFile::read(&place.join("owner.key")).unwrap().unlock(None).unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while Connection::new(&world.node.url).unwrap().enter(owner.clone()).is_err() {
+            assert!(Instant::now() < until, "the node does not take it up");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        world.populate(&place);
+        world
+    }
+
+    /// The organisations of a fresh ledger, whose owner's and clock keeper's keys lie in a folder.
+    fn populate(&self, keys: &Path) {
+        let world = self;
         for name in ["owner", "clock-keeper"] {
-            std::fs::copy(world.path(&format!("node/{name}.key")), world.key(name)).unwrap();
+            std::fs::copy(keys.join(format!("{name}.key")), world.key(name)).unwrap();
         }
         world.new_key("regulator");
         let regulator = world.key("regulator");
@@ -50,7 +76,6 @@ impl World {
         let aggregator = world.party("aggregator");
         let limit = ["set-backing-limit", "--aggregator", &aggregator, "--limit", "100000000"];
         world.submit("regulator", &limit);
-        world
     }
 
     /// A file in the world's folder.
@@ -150,7 +175,11 @@ impl World {
 
     /// Runs a command against the node; gives its document.
     pub fn json(&self, arguments: &[&str]) -> Value {
-        json(&[arguments, &["--json", "--node", &self.node.url]].concat())
+        let owner = self.key("owner");
+        // A further ledger answers to nobody else.
+        let is_asked = self.node.url.contains("/ledgers/") && !arguments.contains(&"--key");
+        let key = if is_asked { vec!["--key", owner.as_str()] } else { Vec::new() };
+        json(&[arguments, &["--json", "--node", &self.node.url], &key].concat())
     }
 
     /// The same with the rights of a key.

@@ -2,7 +2,8 @@
 //!
 //! `network.lock` marks it and keeps two commands apart · `network.json` the nodes and where they
 //! listen · `keys/` the keys of the owner, the organisations, the households and their meters ·
-//! `nodes/NAME/` a node's directory · `logs/NAME.log` what a node logs.
+//! `nodes/NAME/` a node's directory · `logs/NAME.log` what a node logs · `ledgers/NAME/` genesis and
+//! owner's key of a further ledger.
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -23,6 +24,7 @@ const FILE: &str = "network.json";
 const KEYS: &str = "keys";
 const NODES: &str = "nodes";
 const LOGS: &str = "logs";
+const LEDGERS: &str = "ledgers";
 
 /// A network's directory, held by this command alone while it is not read only.
 #[derive(Debug)]
@@ -46,6 +48,37 @@ pub struct NetworkFile {
     pub organisations: Vec<Organisation>,
     /// The nodes, in the order of their organisations at first.
     pub nodes: Vec<NodeEntry>,
+    /// The further ledgers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ledgers: Vec<LedgerEntry>,
+}
+
+/// A further ledger of some of the nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerEntry {
+    /// Its name on the nodes.
+    pub name: String,
+    /// Its id.
+    pub ledger_id: String,
+    /// Has it accepted its organisations?
+    pub registered: bool,
+    /// Its organisations and what each of them does on it.
+    pub organisations: Vec<Organisation>,
+    /// Their nodes, in the same order at first.
+    pub nodes: Vec<LedgerSeat>,
+}
+
+/// A validator of a further ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerSeat {
+    /// The organisation, whose node it is.
+    pub name: String,
+    /// Its public key on this ledger.
+    pub key: String,
+    /// Where it listens for the others of this ledger.
+    pub peer: SocketAddr,
 }
 
 impl NetworkFile {
@@ -152,6 +185,20 @@ impl Folder {
         self.path.join(NODES).join(name)
     }
 
+    /// Genesis and owner's key of a further ledger.
+    pub fn ledger(&self, name: &str) -> PathBuf {
+        self.path.join(LEDGERS).join(name)
+    }
+
+    /// The key of a node on a further ledger.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn ledger_key(&self, node: &str, ledger: &str) -> Result<SigningKey, Ended> {
+        let directory = Directory::existing(&self.node(node))?.further(ledger)?;
+        read_key(&directory.node_key_file(), &Passphrase::default())
+    }
+
     /// The folder of the keys.
     pub fn keys(&self) -> PathBuf {
         self.path.join(KEYS)
@@ -231,6 +278,9 @@ impl Folder {
     pub fn remove_node(&self, network: &mut NetworkFile, name: &str) -> Result<(), Ended> {
         let Some(gone) = network.node(name).cloned() else { return Ok(()) };
         network.nodes.retain(|node| node.name != name);
+        for ledger in &mut network.ledgers {
+            ledger.nodes.retain(|seat| seat.name != name);
+        }
         self.write(network)?;
         let entry = format!("\"{}@", gone.key);
         for node in &network.nodes {
@@ -254,7 +304,7 @@ impl Folder {
                     .with_context(|| format!("{} cannot be removed", path.display()))?;
             }
         }
-        for name in [NODES, KEYS, LOGS] {
+        for name in [NODES, KEYS, LOGS, LEDGERS] {
             let path = self.path.join(name);
             if path.exists() {
                 std::fs::remove_dir_all(&path)

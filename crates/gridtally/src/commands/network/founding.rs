@@ -68,6 +68,7 @@ pub fn found(
         registered: false,
         organisations: organisations.to_vec(),
         nodes,
+        ledgers: Vec::new(),
     };
     folder.write(&network)?;
     Ok(network)

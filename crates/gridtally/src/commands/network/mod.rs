@@ -2,12 +2,15 @@
 //! process of its own.
 //!
 //! [`folder`] says what lies where, [`founding`] makes it, [`process`] starts and stops nodes,
-//! [`registration`] makes the organisations known to the ledger, [`seats`] changes who validates.
+//! [`registration`] makes the organisations known to the ledger, [`seats`] changes who validates,
+//! [`further`] reaches further ledgers.
 
 mod add_org;
+mod create_ledger;
 mod down;
 mod folder;
 mod founding;
+mod further;
 mod organisations;
 mod process;
 mod registration;
@@ -35,6 +38,8 @@ pub enum Network {
     AddOrg(add_org::AddOrg),
     /// Take an organisation's validator out of a network that runs.
     RemoveOrg(remove_org::RemoveOrg),
+    /// Found a further ledger of some of the organisations of a network that runs.
+    CreateLedger(create_ledger::CreateLedger),
     /// What every node of a network says of itself.
     Status(status::Status),
     /// Stop a network and remove it.
@@ -47,6 +52,7 @@ impl Network {
             Self::Up(command) => command.run(global),
             Self::AddOrg(command) => command.run(global),
             Self::RemoveOrg(command) => command.run(global),
+            Self::CreateLedger(command) => command.run(global),
             Self::Status(command) => command.run(global),
             Self::Down(command) => command.run(global),
         }

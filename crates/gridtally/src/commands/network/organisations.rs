@@ -88,6 +88,33 @@ pub fn organisations(names: &[String]) -> Result<Vec<Organisation>, Ended> {
     Ok(organisations)
 }
 
+/// What the members of a further ledger do on it: what they do on the main one. Where no regulator is
+/// among them the last one regulates, and where no network provider is, the first of the others operates
+/// the grid, countersigns and issues tokens.
+///
+/// # Errors
+/// Usage: fewer than two members, or nobody beside the regulators.
+pub fn on_further_ledger(mut members: Vec<Organisation>) -> Result<Vec<Organisation>, Ended> {
+    if members.len() < 2 {
+        return Err(anyhow!("--members: a further ledger has at least two members"))
+            .end_with(Exit::Usage);
+    }
+    if !members.iter().any(|member| member.is(Role::Regulator))
+        && let Some(last) = members.last_mut()
+    {
+        last.roles = vec![Role::Regulator];
+    }
+    if !members.iter().any(|member| member.is(Role::NetworkProvider)) {
+        let Some(first) = members.iter_mut().find(|member| !member.is(Role::Regulator)) else {
+            return Err(anyhow!("--members: all of them are regulators")).end_with(Exit::Usage);
+        };
+        let office = [Role::GridOperator, Role::Aggregator, Role::NetworkProvider];
+        let missing = office.into_iter().filter(|role| !first.is(*role)).collect::<Vec<_>>();
+        first.roles.extend(missing);
+    }
+    Ok(members)
+}
+
 fn check_name(name: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > 32 || name.starts_with('-') || !name.chars().all(is_plain) {
@@ -183,6 +210,23 @@ mod tests {
         assert_eq!(roles.concat(), [Distributor, GridOperator, Regulator, Distributor]);
         for wrong in ["", "-x", "Dist", "owner", "meter-1", "a/b"] {
             assert_eq!(Organisation::newcomer(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn somebody_regulates_and_countersigns_on_a_further_ledger() {
+        let of = |names: &[&str]| {
+            let members = names.iter().map(|name| Organisation::newcomer(name).unwrap()).collect();
+            on_further_ledger(members)
+        };
+        let two = of(&["dist-a", "dist-b"]).unwrap();
+        assert!(two[0].is(Role::NetworkProvider) && two[0].is(Role::Distributor));
+        assert_eq!(two[1].roles, [Role::Regulator]);
+        let three = of(&["regulator", "dist-a", "dist-b"]).unwrap();
+        assert_eq!(three[2].roles, [Role::Distributor]);
+        assert!(three[1].is(Role::GridOperator));
+        for wrong in [&["dist-a"][..], &["regulator", "regulator-2"]] {
+            assert_eq!(of(wrong).unwrap_err().exit, Exit::Usage, "{wrong:?}");
         }
     }
 

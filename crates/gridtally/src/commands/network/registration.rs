@@ -46,6 +46,14 @@ pub struct Step {
     pub submissions: Vec<Submission>,
 }
 
+/// A validator of the genesis, whose seat an organisation claims.
+pub struct Seat {
+    /// Its key.
+    pub key: SigningKey,
+    /// Where it listens for the others.
+    pub peer: String,
+}
+
 /// The registration of a network, step after step.
 ///
 /// # Errors
@@ -56,6 +64,37 @@ pub fn steps(
     organisations: &[Organisation],
     network: &NetworkFile,
 ) -> Result<Vec<Step>, Ended> {
+    let seat = |node: &NodeEntry| -> Result<Seat, Ended> {
+        let directory = Directory::existing(&folder.node(&node.name))?;
+        let key = read_key(&directory.node_key_file(), &Passphrase::default())?;
+        Ok(Seat { key, peer: node.peer.to_string() })
+    };
+    let seats = network.nodes.iter().map(seat).collect::<Result<Vec<_>, _>>()?;
+    let founders = Founders { owner: folder.key("owner")?, organisations, seats };
+    steps_of(folder, genesis, founders, network.households)
+}
+
+/// Who founds a ledger.
+pub struct Founders<'a> {
+    /// The owner's key.
+    pub owner: SigningKey,
+    /// The organisations, whose keys lie in the network's folder.
+    pub organisations: &'a [Organisation],
+    /// Their validators, in the same order.
+    pub seats: Vec<Seat>,
+}
+
+/// The registration of a ledger, step after step.
+///
+/// # Errors
+/// When a key cannot be read.
+pub fn steps_of(
+    folder: &Folder,
+    genesis: Genesis,
+    founders: Founders<'_>,
+    households: u32,
+) -> Result<Vec<Step>, Ended> {
+    let Founders { owner, organisations, seats } = founders;
     let valid_until = genesis.time.plus_milliseconds(VALID_MS).map_err(anyhow::Error::from)?;
     let rules = Rules::new(genesis).end_with(Exit::Usage)?;
     let with_key = |one: &Organisation| -> Result<Member, Ended> {
@@ -63,8 +102,10 @@ pub fn steps(
         Ok(Member { organisation: one.clone(), signer, party: PartyId::default() })
     };
     let members = organisations.iter().map(with_key).collect::<Result<Vec<_>, _>>()?;
-    let owner = Signer::new(folder.key("owner")?, rules.ledger_id(), Sequence::new(1));
-    Registration { folder, rules, valid_until, owner, members, steps: Vec::new() }.run(network)
+    let owner = Signer::new(owner, rules.ledger_id(), Sequence::new(1));
+    let registration =
+        Registration { folder, rules, valid_until, owner, members, steps: Vec::new() };
+    registration.run(seats, households)
 }
 
 /// An organisation on the ledger.
@@ -84,8 +125,7 @@ struct Registration<'a> {
 }
 
 impl Registration<'_> {
-    fn run(mut self, network: &NetworkFile) -> Result<Vec<Step>, Ended> {
-        let households = network.households;
+    fn run(mut self, seats: Vec<Seat>, households: u32) -> Result<Vec<Step>, Ended> {
         let provider = self.first(Role::NetworkProvider)?;
         let regulator = self.first(Role::Regulator)?;
         self.appoint()?;
@@ -96,7 +136,7 @@ impl Registration<'_> {
         for member in others {
             self.register(regulator, member, Some(provider))?;
         }
-        self.claim_seats(&network.nodes)?;
+        self.claim_seats(seats)?;
         let aggregator = self.members[provider].party;
         let body = SetBackingLimit { aggregator, limit: BACKING_LIMIT };
         self.add("set the backing limit", regulator, body, &[])?;
@@ -155,12 +195,9 @@ impl Registration<'_> {
     }
 
     /// Every organisation claims its validator's seat in the genesis, and says where it listens.
-    fn claim_seats(&mut self, nodes: &[NodeEntry]) -> Result<(), Ended> {
-        for (member, node) in nodes.iter().enumerate() {
-            let directory = Directory::existing(&self.folder.node(&node.name))?;
-            let key = read_key(&directory.node_key_file(), &Passphrase::default())?;
-            let peer_address = text(&node.peer.to_string())?;
-            let body = RegisterNode { key: key.public(), peer_address };
+    fn claim_seats(&mut self, seats: Vec<Seat>) -> Result<(), Ended> {
+        for (member, Seat { key, peer }) in seats.into_iter().enumerate() {
+            let body = RegisterNode { key: key.public(), peer_address: text(&peer)? };
             self.add("claim the validators' seats", member, body, &[&key])?;
         }
         Ok(())
@@ -273,15 +310,26 @@ pub fn party_of(name: &str, roles: Vec<Role>, key: &SigningKey) -> Result<Regist
     })
 }
 
-/// Sends a step until it is answered. Sending again what was taken before changes nothing.
+/// Sends a step until it is answered, in a session of `reader` where the ledger demands one. Sending
+/// again what was taken before changes nothing.
 ///
 /// # Errors
 /// When it is not accepted, or not answered in time.
-pub fn send(url: &str, step: &Step, until: Instant) -> Result<(), Ended> {
+pub fn send(
+    url: &str,
+    reader: Option<&SigningKey>,
+    step: &Step,
+    until: Instant,
+) -> Result<(), Ended> {
     for batch in step.submissions.chunks(1_000) {
         let outcomes = loop {
             let connection = Connection::with_timeout(url, Duration::from_secs(10));
-            let result = connection.and_then(|connection| connection.submit(batch));
+            let result = connection.and_then(|connection| {
+                if let Some(reader) = reader {
+                    connection.enter(reader.clone())?;
+                }
+                connection.submit(batch)
+            });
             match result {
                 Ok(outcomes) => break outcomes,
                 Err(error) if Instant::now() < until && may_pass(&error) => {

@@ -9,7 +9,7 @@ use contracts::governance::RemoveNode;
 use primitives::key::PublicKey;
 use serde_json::json;
 
-use super::folder::Folder;
+use super::folder::{Folder, LedgerEntry};
 use super::organisations::tolerated_faults;
 use super::process::{Process, stop};
 use super::seats::{Acts, Seats, Step, tell};
@@ -60,6 +60,14 @@ impl RemoveOrg {
         };
         let key: PublicKey = node.key.parse().map_err(anyhow::Error::new)?;
         let seats = Seats::beside(&folder, &self.name, &interrupt, until)?;
+        let has_seat =
+            |ledger: &&LedgerEntry| ledger.nodes.iter().any(|seat| seat.name == self.name);
+        for ledger in network.ledgers.iter().filter(has_seat) {
+            tell(&format!(
+                "its node also leaves the further ledger {}, where its seat stays empty",
+                ledger.name
+            ));
+        }
         let acts = self.leave(&seats, key)?;
         if let Some(process) = Process::of(&folder, &self.name) {
             tell(&format!("{} stops its node", self.name));

@@ -7,7 +7,8 @@ use clap::Args;
 use client::connection::Connection;
 use serde_json::{Value, json};
 
-use super::folder::{Folder, NetworkFile, NodeEntry};
+use super::folder::{Folder, LedgerEntry, NetworkFile, NodeEntry};
+use super::further;
 use super::organisations::tolerated_faults;
 use super::process::Process;
 use crate::cli::Global;
@@ -21,8 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What every node of a network says of itself.
 ///
 /// Height and state root, connected peers, epoch and view (round), the mean time of a block, what
-/// waits in the mempool, and the newest block that carries the validator's signature. The exit code
-/// is 1 when a node is down.
+/// waits in the mempool, and the newest block that carries the validator's signature; then the further
+/// ledgers with the nodes of their members. The exit code is 1 when a node is down or does not serve
+/// one of its ledgers.
 #[derive(Debug, Args)]
 pub struct Status {
     /// The network's directory.
@@ -40,13 +42,19 @@ impl Status {
             let threads: Vec<_> = network.nodes.iter().map(ask).collect();
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
         });
+        let further = further_ledgers(&folder, &network)?;
         let down = asked.iter().filter(|node| node.answer.is_err()).count();
+        let is_away = |member: &FurtherMember| member.answer.is_err();
+        let whole = down == 0 && !further.iter().any(|(_, members)| members.iter().any(is_away));
         if global.json {
-            output::json(&document(&network, &asked))?;
+            let mut document = document(&network, &asked);
+            document["ledgers"] = further.iter().map(further_document).collect();
+            output::json(&document)?;
         } else {
             print(&network, &asked, down)?;
+            further.iter().try_for_each(print_further)?;
         }
-        Ok(if down == 0 { Exit::Success } else { Exit::Failure })
+        Ok(if whole { Exit::Success } else { Exit::Failure })
     }
 }
 
@@ -70,6 +78,81 @@ impl Asked {
     fn field(&self, name: &str) -> Value {
         self.answer.as_ref().map_or(Value::Null, |answer| answer[name].clone())
     }
+}
+
+/// A member of a further ledger, and what its node says of it.
+struct FurtherMember {
+    name: String,
+    url: String,
+    answer: Result<Value, String>,
+}
+
+type Further<'a> = (&'a LedgerEntry, Vec<FurtherMember>);
+
+/// The further ledgers as the nodes of their members tell of them, in sessions of the nodes' own keys.
+fn further_ledgers<'a>(
+    folder: &Folder,
+    network: &'a NetworkFile,
+) -> Result<Vec<Further<'a>>, Ended> {
+    let mut ledgers = Vec::with_capacity(network.ledgers.len());
+    for ledger in &network.ledgers {
+        let mut members = Vec::with_capacity(ledger.nodes.len());
+        for node in ledger.nodes.iter().filter_map(|seat| network.node(&seat.name)) {
+            let entered = further::enter(folder, node, ledger, PATIENCE)?;
+            let answer = entered.and_then(|connection| connection.get_json("/v1/network"));
+            members.push(FurtherMember {
+                name: node.name.clone(),
+                url: further::url(node, &ledger.name),
+                answer: answer.map_err(|error| error.to_string()),
+            });
+        }
+        ledgers.push((ledger, members));
+    }
+    Ok(ledgers)
+}
+
+fn further_document((ledger, members): &Further<'_>) -> Value {
+    let members = members.iter().map(|member| {
+        let field = |name: &str| member.answer.as_ref().map_or(Value::Null, |it| it[name].clone());
+        json!({
+            "name": member.name,
+            "url": member.url,
+            "answers": member.answer.is_ok(),
+            "problem": member.answer.as_ref().err(),
+            "height": field("height"),
+            "state_root": field("state_root"),
+            "peers": field("peers"),
+            "role": field("role"),
+        })
+    });
+    json!({
+        "name": ledger.name,
+        "ledger_id": ledger.ledger_id,
+        "tolerated_faults": tolerated_faults(ledger.nodes.len()),
+        "members": members.collect::<Vec<_>>(),
+    })
+}
+
+fn print_further((ledger, members): &Further<'_>) -> Result<(), Ended> {
+    output::line(&format!("\nledger {} {}", ledger.name, ledger.ledger_id))?;
+    let mut table = output::table(&["member", "role", "API", "height", "state root", "peers"], 3);
+    for FurtherMember { name, url, answer } in members {
+        let field = |field: &str| match answer.as_ref().map(|answer| &answer[field]) {
+            Ok(Value::String(text)) => text.clone(),
+            Ok(other) => other.to_string(),
+            Err(_) => String::new(),
+        };
+        let role = if answer.is_ok() { field("role") } else { "down".to_owned() };
+        let root: String = field("state_root").chars().take(12).collect();
+        table.add_row([name.clone(), role, url.clone(), field("height"), root, field("peers")]);
+    }
+    output::line(&table.to_string())?;
+    for FurtherMember { name, answer, .. } in members {
+        if let Err(problem) = answer {
+            output::line(&format!("{name} does not serve {}: {problem}", ledger.name))?;
+        }
+    }
+    Ok(())
 }
 
 /// The newest block with the signature of a validator that any of the nodes knows.

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::folder::{Folder, NetworkFile, NodeEntry};
 use super::organisations::{Organisation, organisations, tolerated_faults};
 use super::process::{LOOK, Process, stop, tail};
-use super::{founding, registration};
+use super::{founding, further, registration};
 use crate::cli::Global;
 use crate::commands::init::{ClockKind, Founding};
 use crate::commands::interrupt::Interrupt;
@@ -23,7 +23,7 @@ use crate::output;
 /// Blocks of an epoch. A vote acts after one to two of them: on a quiet network of one machine that is
 /// some ten seconds, since blocks follow each other faster while a change waits. An epoch's end costs
 /// little more than a block, so a busy network does not notice that there are three times as many.
-const EPOCH_BLOCKS: u32 = 100;
+pub const EPOCH_BLOCKS: u32 = 100;
 /// Lines of a log that are shown when its node does not answer.
 const TAIL: usize = 20;
 
@@ -114,7 +114,8 @@ impl Up {
             }
         }
         let answered = wait(&folder, &network, &interrupt, until)
-            .and_then(|()| register(&folder, &mut network, &interrupt, until));
+            .and_then(|()| register(&folder, &mut network, &interrupt, until))
+            .and_then(|()| further::all_answer(&folder, &network, &interrupt, until));
         if let Err(ended) = answered {
             drop(started);
             eprintln!(
@@ -260,7 +261,7 @@ pub fn check(interrupt: &Interrupt) -> Result<(), Ended> {
 }
 
 /// What is said of a node that does not answer.
-fn silent(folder: &Folder, node: &NodeEntry, why: &str) -> Ended {
+pub fn silent(folder: &Folder, node: &NodeEntry, why: &str) -> Ended {
     let path = folder.log(&node.name);
     let error = anyhow!(
         "the node of {} does not answer: {why}\nthe end of {}:\n{}",
@@ -285,7 +286,7 @@ fn register(
     let genesis = Directory::existing(&folder.node(&first.name))?.genesis()?;
     for step in registration::steps(folder, genesis, &network.organisations, network)? {
         check(interrupt)?;
-        registration::send(&first.url(), &step, until)?;
+        registration::send(&first.url(), None, &step, until)?;
     }
     network.registered = true;
     folder.write(network)
