@@ -35,6 +35,9 @@ pub fn named_by(key: &[u8], value: &[u8]) -> Result<Vec<Position>, CodecError> {
         Some(&METERED_DAY) => {
             let day: MeteredDay = codec::decode(value)?;
             named.extend(day.seal.map(|seal| seal.position));
+            // A substitute names the meter's own seal, whose values their holders go on holding.
+            let of_meter = day.seal_of_meter().map(|seal| seal.position);
+            named.extend(of_meter.filter(|position| !named.contains(position)));
             named.extend(day.corrections.iter().map(|it| it.position));
         }
         Some(&FREQUENCY_DAY) => {
@@ -103,6 +106,22 @@ mod tests {
         let again = named(&network);
         assert_eq!(again.len(), corrected.len(), "the later correction takes the place");
         assert_ne!(again, corrected);
+    }
+
+    #[test]
+    fn a_substitute_names_the_seal_that_it_stands_in_for() {
+        let mut network = Network::private();
+        let (day, home) = (network.day(0), network.homes[0].clone());
+        network.measure_privately(day, std::slice::from_ref(&home), reading(5, 0));
+        let named = |network: &Network| {
+            let key = state_key::metered_day(&home.point, day);
+            named_by(&key, &network.state.entries[&key]).unwrap()
+        };
+        let of_meter = named(&network);
+        assert_eq!(of_meter.len(), 1);
+        network.accept(&network.substitute(&home, day, 7));
+        let substituted = named(&network);
+        assert_eq!((substituted.len(), substituted[1]), (2, of_meter[0]));
     }
 
     #[test]
