@@ -57,10 +57,10 @@ impl<'a> Founders<'a> {
         let address = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let all = (0..).zip(self.genesis.validators.iter().zip(&self.ports));
         let others = all.filter(|(other, _)| *other != place);
-        let peer = |(_, (key, port)): (u32, (_, &u16))| Peer { key: *key, address: address(*port) };
+        let peers = others.map(|(_, (key, port))| Peer { key: *key, address: address(*port) });
         let key = self.plan.keys().key(DemoRole::Validator, place);
         let listen = address(self.ports[place as usize]);
-        Some(Bft::new(key, listen, others.map(peer).collect(), directory.consensus()))
+        Some(Bft::new(key, listen, peers.collect(), directory.consensus()))
     }
 
     /// Starts the one at a place in a process of its own.

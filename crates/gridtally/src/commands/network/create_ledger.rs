@@ -48,6 +48,9 @@ pub struct CreateLedger {
     /// The members; each one runs a validator of it. Four of them tolerate that one is away.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
     members: Vec<String>,
+    /// A private ledger: readings lie only on the nodes of those whom they are about.
+    #[arg(long)]
+    private: bool,
     /// The network's directory.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
@@ -173,6 +176,7 @@ impl CreateLedger {
             owner_threshold: 1,
             validator: keys[1..].to_vec(),
             epoch_blocks: EPOCH_BLOCKS,
+            private: self.private,
         };
         founding.genesis(keys[0], vec![owner], None, SystemClock::default().now())
     }
