@@ -347,8 +347,10 @@ fn a_ledger_that_one_node_ordered_alone_becomes_one_of_four() {
         assert_eq!(submit(&alone, appointment(&mut owner, 20 + index as u8)).code, 0);
         assert_eq!(submit(&alone, registration(&network, regulator, index)).code, 0);
     }
-    let last_alone = height(&alone);
+    let ledger = Arc::clone(alone.ledger());
     alone.stop().expect("a graceful end");
+    let last_alone = ledger.head().header.height.get();
+    drop(ledger);
 
     // Another node cannot take the step.
     network.stores[1] = network.stores[0].clone();

@@ -221,7 +221,15 @@ fn a_used_sequence_changes_nothing_at_all() {
     let far = network.sign(&right, 2_025);
     let outcome = network.execute(&far, Vec::new(), time);
     assert_eq!(outcome.code, Rejection::SequenceOutsideWindow { sequence: 0, highest: 0 }.code());
-    assert_eq!(network.state.entries, before);
+    // That it was refused is remembered, so that it never acts; nothing else is written.
+    let window = state_key::sequence_window(&far.envelope.signer.address());
+    let mut changed = network.state.entries.clone();
+    changed.insert(window.clone(), before[&window].clone());
+    assert!(changed == before && network.state.entries != before);
+    let remembered = network.state.entries.clone();
+    let again = network.execute(&far, Vec::new(), time);
+    assert_eq!(again.code, Rejection::SequenceUsed { sequence: 2_025 }.code());
+    assert!(network.state.entries == remembered);
 }
 
 #[test]
