@@ -239,8 +239,8 @@ async fn a_ledger_that_ended_is_told_to_its_own_and_the_others_go_on() {
     main.get_as("/ledgers/north/v1/status", &token).await.problem(404, "NoSuchAddress");
 
     let (main, north) = hosted();
-    let token = entry(&main, &north.customer.key).await;
     main.hosting.has_ended(None);
     main.get("/v1/status").await.problem(503, "Stopping");
+    let token = entry(&main, &north.customer.key).await;
     assert_eq!(main.get_as("/ledgers/north/v1/status", &token).await.status, 200);
 }

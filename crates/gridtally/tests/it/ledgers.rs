@@ -1,9 +1,14 @@
 //! One node, two ledgers: put in place, lived on, given up, each for itself.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use client::connection::{Connection, SubmitStatus};
+use client::key_file::KeyFile;
+use contracts::registry::AddKey;
 use nix::sys::signal::Signal;
+use primitives::key::SigningKey;
 use serde_json::{Value, json};
 
 use crate::acceptance::{BEGIN, FIRST, FLAT, Town, time};
@@ -130,10 +135,92 @@ fn a_further_ledger_that_fails_takes_no_other_with_it() {
     let node = NodeProcess::start(path.as_ref(), &[]);
     let reason = listed(&path)[1]["reason"].as_str().unwrap().to_owned();
     assert!(reason.contains("gridtally.toml"), "{reason}");
-    let unhealthy = client::connection::Connection::new(&node.url).unwrap().get("/healthz");
+    let unhealthy = Connection::new(&node.url).unwrap().get("/healthz");
     assert!(unhealthy.is_err(), "{unhealthy:?}");
     node.signal(Signal::SIGTERM);
     assert_eq!(node.wait(), Some(2));
+}
+
+/// Gives the only seat of a ledger, whose owner's and node's keys lie in a folder, to another key, and
+/// makes blocks until its node can order no more.
+fn outlive(url: &str, home: &str, scratch: &Path) {
+    fs::create_dir(scratch).unwrap();
+    let at = |name: &str| scratch.join(name).to_str().unwrap().to_owned();
+    let (regulator, next) = (at("regulator.key"), at("next.key"));
+    let (owner, node) = (format!("{home}/owner.key"), format!("{home}/node.key"));
+    let address = |file: &str| {
+        let shown = document(&["keys", "show", "--json", file]);
+        shown["address"].as_str().unwrap().to_owned()
+    };
+    for file in [&regulator, &next] {
+        expect(0, &["keys", "new", "--plain", file]);
+    }
+    let submit = |key: &str, arguments: &[&str]| {
+        expect(0, &[&["submit", "--node", url, "--key", key], arguments].concat());
+    };
+    let appoint = ["appoint-regulator", "--alias", "regulator", "--regulator-key", &regulator];
+    submit(&owner, &appoint);
+    for file in [&node, &next] {
+        submit(&regulator, &["register-node", "--node-key", file]);
+    }
+    let (from, to) = (address(&node), address(&next));
+    let rotate = ["rotate-node-key", "--from", &from, "--to", &to, "--cosigner", &node];
+    submit(&regulator, &rotate);
+    let key = KeyFile::read(regulator.as_ref()).unwrap().unlock(None).unwrap();
+    let connection = Connection::new(url).unwrap();
+    connection.enter(key.clone()).unwrap();
+    let mut signer = connection.signer(key).unwrap();
+    for number in 1..100 {
+        let tablet = SigningKey::from_seed([number; 32]);
+        let Ok(status) = connection.status() else { return };
+        let valid_until = status.time.plus_milliseconds(600_000).unwrap();
+        let added = AddKey { key: tablet.public() };
+        let added = signer.submission(added, Vec::new(), &[&tablet], valid_until).unwrap();
+        match connection.submit(&[added]) {
+            Ok(outcomes) if outcomes[0].status == SubmitStatus::Accepted => {}
+            _ => return,
+        }
+    }
+    panic!("its node still orders");
+}
+
+#[test]
+fn a_ledger_that_ends_while_it_runs_takes_no_other_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node").to_str().unwrap().to_owned();
+    expect(0, &["init", "--plain", "--epoch-blocks", "4", "--dir", &path]);
+    for name in ["north", "south"] {
+        let create = ["ledger", "create", name, "--plain", "--epoch-blocks", "4"];
+        expect(0, &[&create[..], &["--dir", &path]].concat());
+    }
+    let node = NodeProcess::start(path.as_ref(), &[]);
+    let home = |name: &str| format!("{path}/ledgers/{name}");
+    let url = |name: &str| format!("{}/ledgers/{name}", node.url);
+    let show = |name: &str| {
+        let owner = format!("{}/owner.key", home(name));
+        run(&["show", "status", "--node", &url(name), "--key", &owner])
+    };
+    let has_ended = |output: &std::process::Output| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        output.status.code() == Some(1) && said.contains("has ended")
+    };
+    outlive(&url("north"), &home("north"), &dir.path().join("of north"));
+    wait_for("its readers are not told", || has_ended(&show("north")));
+    assert_eq!(show("south").status.code(), Some(0));
+    expect(0, &["show", "status", "--node", &node.url]);
+    let list = listed(&path);
+    assert_eq!((&list[1]["state"], &list[2]["state"]), (&json!("ended"), &json!("running")));
+    assert!(list[1]["reason"].as_str().unwrap().contains("validator"), "{list:?}");
+    assert!(Connection::new(&node.url).unwrap().get("/healthz").is_err());
+
+    outlive(&node.url, &path, &dir.path().join("of the main ledger"));
+    let main = || run(&["show", "status", "--node", &node.url]);
+    wait_for("the main ledger's readers are not told", || has_ended(&main()));
+    assert_eq!(show("south").status.code(), Some(0), "it still opens sessions");
+
+    // With the last ledger the process ends, and tells what the main one ended with.
+    expect(0, &["ledger", "leave", "south", "--dir", &path]);
+    assert_eq!(node.wait(), Some(1));
 }
 
 #[test]
