@@ -180,7 +180,6 @@ where
     let cache = CacheRef::new(NZU16!(4096), NZUsize!(512));
     let Network { blocker, peers, track, channels } = network;
     let [votes, certificates, resolver, backfill, broadcast, passed_on, private] = channels;
-    ordering.private.keep(&ordering.ledger, &config.key.public())?;
 
     let fetch = marshal_resolver::init(
         runtime.child("fetch"),
@@ -222,13 +221,9 @@ where
     let (inbox, updates) = Inbox::new();
     marshal.start(inbox, buffer, fetch);
     if let Some(bridge) = bridge.filter(|_| progress.processed().is_none()) {
-        let round = bridge.context().round;
-        if !mailbox.verified(round, bridge.digested()).await {
-            return Err(NodeError::Engine("marshal ended".to_owned()));
-        }
+        hand_over(&mailbox, bridge).await?;
     }
-    gossip::start(&runtime, ordering.clone(), passed_on);
-    private_channel::start(&runtime, ordering, private);
+    exchange(&runtime, ordering, passed_on, private);
     let blocks = ahead::start(&runtime, application.clone(), updates);
 
     let (muxes, early_votes, early_certificates) = muxes(&runtime, votes, certificates, resolver);
@@ -242,6 +237,26 @@ where
         .await
 }
 
+/// Starts what nodes exchange beside the ordering: transactions that wait, and values of a private ledger.
+fn exchange<E, S, R>(runtime: &E, ordering: Ordering, passed_on: (S, R), private: (S, R))
+where
+    E: Spawner + Clock,
+    S: Sender<PublicKey = EngineKey>,
+    R: Receiver<PublicKey = EngineKey>,
+{
+    gossip::start(runtime, ordering.clone(), passed_on);
+    private_channel::start(runtime, ordering, private);
+}
+
+/// Gives marshal the bridge, which no peer has: it finds its floor here.
+async fn hand_over(mailbox: &Mailbox, bridge: OrderedBlock) -> Result<(), NodeError> {
+    let round = bridge.context().round;
+    match mailbox.verified(round, bridge.digested()).await {
+        true => Ok(()),
+        false => Err(NodeError::Engine("marshal ended".to_owned())),
+    }
+}
+
 /// Where the engine begins.
 struct Beginning {
     height: Height,
@@ -251,13 +266,15 @@ struct Beginning {
     bridge: Option<OrderedBlock>,
 }
 
-/// Where the engine begins, and with which key this node attests checkpoints.
+/// Where the engine begins, and with which key this node attests checkpoints and holds
+/// private values.
 ///
 /// A ledger that began with a snapshot has no engine's archive below the snapshot's anchor: the engine
 /// begins with the anchor, whose certificate the ledger keeps. One that was begun by a node alone has
 /// none below the bridge.
 fn begin(ordering: &Ordering, key: &SigningKey, schemes: &Schemes) -> Result<Beginning, NodeError> {
     ordering.checkpoints.attest_with(key.clone());
+    ordering.private.keep(&ordering.ledger, &key.public())?;
     let anchor = ordering.ledger.restored_at()?.map_or(0, BlockHeight::get);
     let bridge = bridge(ordering, key)?.filter(|bridge| bridge.height().get() > anchor);
     let height = bridge.as_ref().map_or(Height::new(anchor), OrderedBlock::height);

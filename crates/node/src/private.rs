@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use contracts::metering::MeteredDay;
+use contracts::registry::Role;
 use contracts::{Body, Event, Position, State, state_key};
 use ledger::{CheckedBlock, Ledger, LedgerError, PayloadKey, PrivateStore, SubmitError, View};
 use primitives::calendar::LocalDay;
@@ -27,6 +28,8 @@ use primitives::receipt::Receipt;
 pub const MAX_PRIVATE_BYTES: usize = 16_384;
 /// Payloads that are asked for in one message.
 pub const MAX_ASKED: usize = 64;
+/// Payloads that are looked at in one round of questions.
+const MAX_IN_ROUND: usize = 512;
 /// Usage points and days of one look into the state.
 const PAGE: usize = 1_000;
 
@@ -106,8 +109,10 @@ impl PrivatePayloads {
         if let Err(malformed) = body.check_private(&payload, ledger.rules()) {
             return Ok(Err(malformed.into()));
         }
-        let key = PayloadKey { usage_point, day, transaction: submission.transaction.id() };
-        Ok(Ok(Some((key, payload.into_vec()))))
+        // The day may be sealed with these values already, by a transaction that came without them.
+        let sealed = sealed_alike(view, (usage_point, day), &payload)?;
+        let transaction = sealed.unwrap_or_else(|| submission.transaction.id());
+        Ok(Ok(Some((PayloadKey { usage_point, day, transaction }, payload.into_vec()))))
     }
 
     /// Keeps what was handed over with a transaction that is right in its form, before it is ordered or
@@ -146,24 +151,31 @@ impl PrivatePayloads {
             // Also of a rejected seal: its values go.
             days.extend(checked.body().private_day());
             for event in receipt.events.iter().filter_map(|bytes| codec::decode(bytes).ok()) {
-                match event {
-                    Event::PayloadsErased { usage_point, first_day, last_day, .. } => {
-                        days.extend(range(usage_point, (first_day, last_day)));
-                    }
-                    Event::BillIssued(issued) => days.extend(days_of_bill(&view, issued.bill)?),
-                    Event::BillDisputed { bill, .. } | Event::DisputeDecided { bill, .. } => {
-                        days.extend(days_of_bill(&view, bill)?);
-                    }
-                    Event::NodeRegistered { .. }
-                    | Event::NodeRemoved { .. }
-                    | Event::PartyStatusChanged { .. }
-                    | Event::RoleGranted { .. }
-                    | Event::RoleRevoked { .. } => return self.line_up_all(ledger),
-                    _ => {}
+                if self.changes_the_office(&view, &event)? {
+                    return self.line_up_all(ledger);
                 }
+                days.extend(touched(&view, &event)?);
             }
         }
         self.line_up(ledger, days)
+    }
+
+    /// Is the event about this node, or about what its organisation is?
+    fn changes_the_office(&self, view: &View, event: &Event) -> Result<bool, LedgerError> {
+        let of_own = |party: &PartyId| {
+            let own = self.own.get();
+            let own = own.map(|own| view.read(|state| state.organisation_of(own))).transpose()?;
+            Ok(own.flatten() == Some(*party))
+        };
+        match event {
+            Event::NodeRegistered { node, .. } | Event::NodeRemoved { node, .. } => {
+                Ok(self.own.get() == Some(node))
+            }
+            Event::PartyStatusChanged { party, .. }
+            | Event::RoleGranted { party, .. }
+            | Event::RoleRevoked { party, .. } => of_own(party),
+            _ => Ok(false),
+        }
     }
 
     /// Brings everything that is held into line with the ledger.
@@ -177,7 +189,14 @@ impl PrivatePayloads {
             }
         }
         view.read(|state| {
+            let Some((_, Some(own))) = self.office(ledger, state) else { return };
+            let is_regulator = state.party(own).is_ok_and(|party| party.holds(Role::Regulator));
             for usage_point in usage_points(state) {
+                let point = state.usage_point(usage_point);
+                let is_holder = point.is_ok_and(|it| own == it.customer || own == it.biller);
+                if !is_holder && !is_regulator {
+                    continue;
+                }
                 let mut after = None;
                 loop {
                     let page = state.metered_days(usage_point, after, PAGE);
@@ -199,16 +218,24 @@ impl PrivatePayloads {
         let view = ledger.view();
         let office = view.read(|state| self.office(ledger, state))?;
         let Some((store, organisation)) = office else { return Ok(()) };
+        let mut held: (Option<UsagePointId>, Vec<PayloadKey>) = (None, Vec::new());
         for (usage_point, day) in days {
             let may = view.read(|state| {
                 organisation.is_some_and(|own| state.may_hold_values(own, usage_point, day))
             })?;
-            for key in store.keys_of(usage_point)?.into_iter().filter(|key| key.day == day) {
-                if !(may && is_kept(&view, &key)?) {
-                    store.remove(&key)?;
+            if held.0 != Some(usage_point) {
+                held = (Some(usage_point), store.keys_of(usage_point)?);
+            }
+            for key in held.1.iter().filter(|key| key.day == day) {
+                if !(may && is_kept(&view, key)?) {
+                    store.remove(key)?;
                 }
             }
-            wanted.retain(|key, _| (key.usage_point, key.day) != (usage_point, day));
+            let of_day = |transaction| PayloadKey { usage_point, day, transaction };
+            let (first, last) = (TransactionId::new([0; 32]), TransactionId::new([255; 32]));
+            let stale: Vec<_> =
+                wanted.range(of_day(first)..=of_day(last)).map(|(key, _)| *key).collect();
+            stale.iter().for_each(|key| drop(wanted.remove(key)));
             if may {
                 for key in needed(&view, (usage_point, day))? {
                     if store.get(&key)?.is_none() {
@@ -236,8 +263,11 @@ impl PrivatePayloads {
         let view = ledger.view();
         let nodes = view.read(|state| state.nodes())?;
         let own = self.own.get();
-        for (key, asked) in wanted.iter_mut() {
-            let PayloadKey { usage_point, day, .. } = *key;
+        // What was asked for least comes first: what nobody has must not stand in the way of the rest.
+        let mut order: Vec<_> = wanted.iter().map(|(key, asked)| (*asked, *key)).collect();
+        order.sort_unstable();
+        for (asked, key) in order.into_iter().take(MAX_IN_ROUND) {
+            let PayloadKey { usage_point, day, .. } = key;
             let entitled: Vec<PublicKey> = view.read(|state| {
                 let may = |it: &&contracts::governance::Node| {
                     own != Some(&it.key.address())
@@ -248,8 +278,8 @@ impl PrivatePayloads {
             let Some(index) = asked.checked_rem(entitled.len()) else { continue };
             let asks = questions.entry(entitled[index]).or_default();
             if asks.len() < MAX_ASKED {
-                asks.push(*key);
-                *asked += 1;
+                asks.push(key);
+                wanted.insert(key, asked + 1);
             }
         }
         Ok(questions)
@@ -349,6 +379,38 @@ fn days_of_bill(view: &View, bill: BillId) -> Result<Vec<Day>, LedgerError> {
     let bill = view.read(|state| state.bill(bill))?;
     let days = bill.ok().and_then(|bill| Some((bill.usage_point, bill.period.days().ok()?)));
     Ok(days.map_or(Vec::new(), |(usage_point, days)| range(usage_point, days).collect()))
+}
+
+/// The days whose values an event is about.
+fn touched(view: &View, event: &Event) -> Result<Vec<Day>, LedgerError> {
+    match event {
+        Event::PayloadsErased { usage_point, first_day, last_day, .. } => {
+            Ok(range(*usage_point, (*first_day, *last_day)).collect())
+        }
+        Event::BillIssued(issued) => days_of_bill(view, issued.bill),
+        Event::BillDisputed { bill, .. } | Event::DisputeDecided { bill, .. } => {
+            days_of_bill(view, *bill)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The transaction that sealed a day with exactly this payload, if one did.
+fn sealed_alike(
+    view: &View,
+    (usage_point, day): Day,
+    payload: &[u8],
+) -> Result<Option<TransactionId>, LedgerError> {
+    let metered = view.read(|state| state.metered_day(usage_point, day))?;
+    let in_force = metered.seal.map(|seal| seal.transaction);
+    let meter = metered.seal_of_meter().map(|seal| seal.transaction);
+    for transaction in [in_force, meter].into_iter().flatten() {
+        let body = body_of(view, &transaction)?;
+        if body.is_some_and(|body| body.check_private(payload, view.rules()).is_ok()) {
+            return Ok(Some(transaction));
+        }
+    }
+    Ok(None)
 }
 
 fn body_of(view: &View, transaction: &TransactionId) -> Result<Option<Body>, LedgerError> {

@@ -483,6 +483,7 @@ async fn play(context: Context) {
     // The customer has them erased: everywhere, for good, with a record.
     world.act(103, ErasePayloads { usage_point: point, first_day: day, last_day: day }, &[]).await;
     world.until("everybody erases them", |it| (0..NODES).all(|node| !it.holds(node, &key))).await;
+    world.agree().await;
     let record = world.ledger(GRID).view().read(|state| state.erasures(point));
     assert_eq!(record.expect("the store reads").len(), 1);
     world.stop(CUSTOMER).await;
