@@ -285,7 +285,7 @@ impl Filling<'_> {
         let position = Position { height: at.height, index: at.index - 1 };
         let receipt = self.read.view.receipt(position)?.ok_or_else(damaged)?;
         self.looked_at += 1;
-        let mut envelope = None;
+        let mut kept = None;
         for bytes in receipt.events.iter().skip(at.event as usize) {
             if self.items.len() >= self.limit {
                 return Ok(at);
@@ -296,11 +296,10 @@ impl Filling<'_> {
             if !self.topics.contains(topic) {
                 continue;
             }
-            if envelope.is_none() {
-                let found = self.read.view.transaction(position)?.ok_or_else(damaged)?;
-                envelope = Some(found.envelope);
+            if kept.is_none() {
+                kept = Some(self.read.view.kept(position)?.ok_or_else(damaged)?);
             }
-            let envelope = envelope.as_ref().expect("read above");
+            let envelope = kept.as_ref().expect("read above").envelope();
             let seen = self.read.state(|state| match &event {
                 Event::Rejected { .. } => {
                     let body = Body::decode(envelope.kind, &envelope.body).ok();

@@ -36,9 +36,11 @@ pub mod routes;
 mod server;
 pub mod session;
 
+use std::io::Write;
 use std::sync::Arc;
 
 use contracts::Position;
+use ledger::snapshot::SnapshotError;
 use ledger::{LedgerError, Reader, Submitter, View};
 use primitives::identifier::BillId;
 
@@ -69,6 +71,10 @@ pub enum Proven {
 pub type ProofExporter =
     Arc<dyn Fn(&View, Proven) -> Result<Option<Vec<u8>>, LedgerError> + Send + Sync>;
 
+/// Writes the snapshot of the newest agreed checkpoint of a view.
+pub type SnapshotWriter =
+    Arc<dyn Fn(&View, &mut dyn Write) -> Result<(), SnapshotError> + Send + Sync>;
+
 /// Asks the node for what only it can say of its network.
 pub type NetworkSource = Arc<dyn Fn() -> NetworkState + Send + Sync>;
 
@@ -92,6 +98,8 @@ pub struct ApiConfig {
     pub network: NetworkSource,
     /// The ledgers that the node hosts beside this one.
     pub hosting: Arc<Hosting>,
+    /// Writes snapshots; without it there are none.
+    pub snapshot_writer: Option<SnapshotWriter>,
 }
 
 /// The API of one ledger: what it reads from, what it submits to, and how.

@@ -85,6 +85,9 @@ kinds! {
     /// The body took too long to arrive.
     BODY_TOO_SLOW = 408 "BodyTooSlow" "the body took too long to arrive"
         "send it again, in several requests";
+    /// Bodies and payloads of old transactions were pruned here.
+    PRUNED = 410 "Pruned" "this node has pruned old transactions"
+        "ask a node that keeps all transactions";
     /// The body is larger than the bound.
     BODY_TOO_LARGE = 413 "BodyTooLarge" "the body is too large"
         "send it in several requests";
@@ -103,6 +106,9 @@ kinds! {
     /// The read model is being built, or the node keeps none.
     READ_MODEL_NOT_READY = 503 "ReadModelNotReady" "the read model is not ready"
         "try again in a moment, or ask another node";
+    /// No snapshot can be made from what this node keeps.
+    SNAPSHOT_NOT_READY = 503 "SnapshotNotReady" "no snapshot can be made here yet"
+        "have a checkpoint agreed on with gridtally submit request-checkpoint";
     /// No header commits to it yet.
     NOT_PROVABLE = 503 "NotProvable" "it cannot be proven yet"
         "try again in a moment";
@@ -267,6 +273,9 @@ impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Stopping => Self::new(STOPPING, "the node goes down"),
+            LedgerError::Pruned { height } => {
+                Self::new(PRUNED, format!("block {height} was pruned, and this needs more of it"))
+            }
             other => Self::internal(other),
         }
     }
@@ -327,6 +336,14 @@ mod tests {
         let document = problem.document("0123").to_string();
         assert!(!document.contains("row 17"), "{document}");
         assert!(document.contains("\"request_id\":\"0123\""), "{document}");
+    }
+
+    #[test]
+    fn what_was_pruned_is_no_failure_of_the_node() {
+        let height = primitives::units::BlockHeight::new(7);
+        let problem = Problem::from(LedgerError::Pruned { height });
+        assert_eq!((problem.status.as_u16(), problem.code), (410, "Pruned"));
+        assert!(problem.advice().contains("block 7") && problem.cause.is_none());
     }
 
     #[test]

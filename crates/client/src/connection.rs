@@ -8,6 +8,7 @@
 //! proxy or a tunnel. Transactions are signed and proofs prove themselves; only the token of a session
 //! ([`Connection::log_in`]) is worth a thief's while, for a quarter of an hour.
 
+use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -412,6 +413,35 @@ impl Connection {
             }
             (answer, _) => answer,
         }
+    }
+
+    /// An answer to GET that may be as long as it likes, to be read as it comes. An answer that is cut off
+    /// ends with an error; none takes too long as long as it goes on.
+    ///
+    /// # Errors
+    /// [`ConnectionError`], before the first byte.
+    pub fn open(&self, path: &str) -> Result<impl Read + use<>, ConnectionError> {
+        // A token that was not used for a while may be over: a short question renews it.
+        self.get("/v1/status")?;
+        let token = self.token()?;
+        let url = format!("{}{path}", self.address);
+        let mut request = self.agent.get(&url);
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let request = request
+            .config()
+            .timeout_global(None)
+            .timeout_recv_response(Some(DEFAULT_TIMEOUT))
+            .build();
+        let answer = request.call().map_err(|error| self.unreachable(&error))?;
+        if answer.status().is_success() {
+            return Ok(answer.into_body().into_with_config().limit(u64::MAX).reader());
+        }
+        Err(self.read(Ok(answer)).map_or_else(
+            |error| error,
+            |_| ConnectionError::Answer("it refuses without saying so".to_owned()),
+        ))
     }
 
     fn session(&self) -> MutexGuard<'_, Option<Session>> {

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    bill, completions, demo, export, import, init, keys, ledger, load, meter, network, node,
+    bill, completions, demo, export, import, init, keys, ledger, load, meter, network, node, prune,
     read_model, reference, replay, show, simulate, snapshot, submit, tariff, verify,
 };
 
@@ -90,6 +90,8 @@ pub enum Command {
     Verify(verify::Verify),
     /// Execute every block of a directory again and print height and roots.
     Replay(replay::Replay),
+    /// Let bodies, signatures and payloads of old transactions go.
+    Prune(prune::Prune),
     /// The ledger in one file, from which a node begins.
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),

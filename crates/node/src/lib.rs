@@ -16,6 +16,7 @@ pub mod mempool;
 pub mod node;
 pub mod orderer;
 pub mod private;
+mod pruning;
 pub mod quota;
 mod service;
 pub mod signal;

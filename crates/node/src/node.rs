@@ -1,9 +1,11 @@
 //! Start, status and stop of a node.
 
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use contracts::Genesis;
+use ledger::prune::Keep;
 use ledger::store::Store;
 use ledger::{Ledger, LedgerError, Reader, Submitter, Verifier};
 use primitives::key::SigningKey;
@@ -15,6 +17,7 @@ use crate::error::NodeError;
 use crate::mempool::Mempool;
 use crate::orderer::{Orderer, Ordering};
 use crate::private::PrivatePayloads;
+use crate::pruning::PruningThread;
 use crate::quota::RejectionQuota;
 use crate::service::{Doors, Gathering, Service, Sink};
 use crate::solo::Solo;
@@ -94,6 +97,7 @@ pub struct Node {
     checkpoints: Arc<Checkpoints>,
     orderer: &'static str,
     thread: Option<JoinHandle<Result<(), NodeError>>>,
+    pruning: Mutex<Option<PruningThread>>,
     ended: watch::Receiver<bool>,
 }
 
@@ -163,7 +167,41 @@ impl Node {
             orderer = name,
             "node started"
         );
-        Ok(Self { ledger, mempool, doors, checkpoints, orderer: name, thread: Some(thread), ended })
+        Ok(Self {
+            ledger,
+            mempool,
+            doors,
+            checkpoints,
+            orderer: name,
+            thread: Some(thread),
+            pruning: Mutex::default(),
+            ended,
+        })
+    }
+
+    /// Prunes old blocks from now on, beside the ordering; `states` is where the states of checkpoints
+    /// are kept, when they are.
+    ///
+    /// # Errors
+    /// [`NodeError::Thread`].
+    pub fn prune_beside(&self, keep: Keep, states: Option<PathBuf>) -> Result<(), NodeError> {
+        let thread = PruningThread::start(Arc::clone(&self.ledger), keep, states)?;
+        let before = self.pruning().replace(thread);
+        if let Some(before) = before {
+            before.stop();
+        }
+        Ok(())
+    }
+
+    fn pruning(&self) -> MutexGuard<'_, Option<PruningThread>> {
+        self.pruning.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop_pruning(&self) {
+        let thread = self.pruning().take();
+        if let Some(thread) = thread {
+            thread.stop();
+        }
     }
 
     /// The door to read.
@@ -219,6 +257,7 @@ impl Node {
     /// What the orderer failed with.
     pub fn stop(mut self) -> Result<(), NodeError> {
         self.mempool.close();
+        self.stop_pruning();
         let thread = self.thread.take().expect("a node is stopped once");
         match thread.join() {
             Ok(result) => result,
@@ -230,6 +269,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.mempool.close();
+        self.stop_pruning();
     }
 }
 

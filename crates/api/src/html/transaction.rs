@@ -26,7 +26,11 @@ pub fn transaction(status: &Status, it: &TransactionDetail) -> String {
         rows.push(("Reason", text(&it.receipt.text)));
     }
     let mut content = facts(rows);
-    let body = it.body.as_ref().map_or_else(withheld, readable);
+    let body = match &it.body {
+        Some(body) => readable(body),
+        None if it.pruned => text("pruned on this node; ask one that keeps all transactions"),
+        None => withheld(),
+    };
     content.push(&section("Content", &body));
     let events = it.receipt.events.iter().map(event).collect();
     content.push(&section("Events", &table(&["Event", "Of", "Values"], events)));

@@ -180,6 +180,13 @@ fn responses(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
                 content_type: { "schema": { "type": "string" } },
             }),
         ),
+        Answer::Bytes(content_type) => (
+            "200",
+            "The bytes, as they are made.",
+            json!({
+                content_type: { "schema": { "type": "string", "format": "binary" } },
+            }),
+        ),
         Answer::Events(schema) => (
             "200",
             "A page, or a stream of them.",

@@ -23,7 +23,7 @@ use crate::response::tariff::{TariffDetail, TariffEntry};
 use crate::response::transaction::TransactionDetail;
 use crate::response::usage_point::{UsagePointDetail, UsagePointEntry};
 use crate::routes::documented::{
-    Health, Hello, Login, NonceAnswer, SessionAnswer, SignedSubmission,
+    Health, Hello, Login, NonceAnswer, SNAPSHOT_TYPE, SessionAnswer, SignedSubmission,
 };
 
 /// Gives the schema of a type, or a reference to it.
@@ -53,6 +53,8 @@ pub enum Answer {
     Events(SchemaOf),
     /// A WebSocket: the client's first frame, and the node's frames.
     Live(SchemaOf, SchemaOf),
+    /// 200 with bytes of this content type.
+    Bytes(&'static str),
     /// 200 with a proof file, whose form belongs to those who verify it.
     Proof,
 }
@@ -124,7 +126,12 @@ impl Operation {
             kinds.extend([problem::WRONG_PATH, problem::NOT_FOUND]);
         }
         if self.is_read() {
-            kinds.extend([problem::WRONG_HEADER, problem::SESSION_UNKNOWN, problem::NOT_REACHED]);
+            kinds.extend([
+                problem::WRONG_HEADER,
+                problem::SESSION_UNKNOWN,
+                problem::PRUNED,
+                problem::NOT_REACHED,
+            ]);
         }
         if !matches!(self.takes, Takes::Nothing) {
             kinds.extend([
@@ -207,6 +214,15 @@ pub const OPERATIONS: &[Operation] = &[
         "ledger",
         "The node among the others: role, peers, round, and what each validator signed last.",
     ),
+    Operation {
+        answer: Answer::Bytes(SNAPSHOT_TYPE),
+        ..read::<()>(
+            "/v1/snapshot",
+            "ledger",
+            "The snapshot of the newest agreed checkpoint, for the node's organisation and regulators.",
+        )
+    }
+    .problem(&[problem::NOT_ENTITLED, problem::SNAPSHOT_NOT_READY]),
     read::<HeadEntry>(
         "/v1/head",
         "ledger",

@@ -6,7 +6,7 @@
 
 use contracts::account::{Account, AccountKind};
 use contracts::billing::Bill;
-use contracts::{Body, Event, Position};
+use contracts::{Event, Position};
 use ledger::View;
 use primitives::identifier::{BillId, UsagePointId};
 use primitives::units::{MicroCurrency, Timestamp};
@@ -25,18 +25,18 @@ struct Entry {
     bill: Option<BillId>,
 }
 
-/// Writes what the events of a transaction moved.
+/// Writes what the events of a transaction moved; of a payment, whose bills it paid is known.
 pub fn write(
     view: &View,
     to: &Transaction<'_>,
     (position, time): (Position, Timestamp),
-    (body, events): (Option<&Body>, &[Event]),
+    (paid_for, events): (Option<UsagePointId>, &[Event]),
 ) -> Result<(), ReadModelError> {
     for (index, event) in (0_u32..).zip(events) {
         if let Event::Posted { debit, credit, amount } = event {
             posted(to, (position, index), [debit, credit], *amount)?;
         }
-        for (part, entry) in (0_u32..).zip(entries(view, body, event)?) {
+        for (part, entry) in (0_u32..).zip(entries(view, paid_for, event)?) {
             to.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
                 .execute(params![
                 entry.usage_point.as_bytes().as_slice(),
@@ -90,7 +90,11 @@ fn posted(
     Ok(())
 }
 
-fn entries(view: &View, body: Option<&Body>, event: &Event) -> Result<Vec<Entry>, ReadModelError> {
+fn entries(
+    view: &View,
+    paid_for: Option<UsagePointId>,
+    event: &Event,
+) -> Result<Vec<Entry>, ReadModelError> {
     let of_bill = |id: BillId| -> Result<Bill, ReadModelError> {
         let bill = view.read(|state| state.bill(id))?;
         bill.map_err(|error| ReadModelError::Event(error.to_string()))
@@ -98,7 +102,7 @@ fn entries(view: &View, body: Option<&Body>, event: &Event) -> Result<Vec<Entry>
     let entry = |usage_point, kind, amount: i128, bill| Entry { usage_point, kind, amount, bill };
     let wide = |amount: &MicroCurrency| i128::from(amount.get());
     let mut entries = Vec::new();
-    match (event, body) {
+    match (event, paid_for) {
         (Event::BillIssued(issued), _) => {
             let issued_bill = of_bill(issued.bill)?;
             let fine = wide(&fine_of(&issued_bill));
@@ -126,10 +130,10 @@ fn entries(view: &View, body: Option<&Body>, event: &Event) -> Result<Vec<Entry>
             let usage_point = of_bill(*bill)?.usage_point;
             entries.push(entry(usage_point, "payout", wide(amount), Some(*bill)));
         }
-        (Event::Posted { debit, amount, .. }, Some(Body::PayBill(body)))
+        (Event::Posted { debit, amount, .. }, Some(usage_point))
             if debit.kind == AccountKind::Wallet =>
         {
-            entries.push(entry(body.usage_point, "payment", -wide(amount), None));
+            entries.push(entry(usage_point, "payment", -wide(amount), None));
         }
         _ => {}
     }

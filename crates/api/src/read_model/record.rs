@@ -181,15 +181,16 @@ impl Pass<'_> {
         }
         let damaged = || ledger::LedgerError::Damaged { what: "transaction" };
         let receipt = self.view.receipt(position)?.ok_or_else(damaged)?;
-        let envelope = self.view.transaction(position)?.ok_or_else(damaged)?.envelope;
+        let kept = self.view.kept(position)?.ok_or_else(damaged)?;
+        let envelope = kept.envelope();
         if receipt.code == 0 && READINGS.contains(&kind_name(envelope.kind)) {
             return Ok(());
         }
         let mut said = self.said(events, position)?;
-        let party = self.signer(&envelope, &mut said.subjects)?;
-        self.write(position, (&envelope, &receipt, time), party, &said)?;
-        let body = Body::decode(envelope.kind, &envelope.body).ok();
-        entries::write(self.view, self.to, (position, time), (body.as_ref(), events))
+        let party = self.signer(envelope, &mut said.subjects)?;
+        self.write(position, (envelope, &receipt, time), party, &said)?;
+        let paid_for = paid_for(envelope, &said);
+        entries::write(self.view, self.to, (position, time), (paid_for, events))
     }
 
     /// The party that signed; a meter is a subject.
@@ -298,6 +299,21 @@ impl Pass<'_> {
             ])?;
         }
         Ok(())
+    }
+}
+
+/// The usage point whose bills a payment pays. Of a pruned payment the body is gone; what it paid or
+/// left as credit names it as well.
+fn paid_for(envelope: &Envelope, said: &Said) -> Option<UsagePointId> {
+    if kind_name(envelope.kind) != "PayBill" {
+        return None;
+    }
+    match Body::decode(envelope.kind, &envelope.body) {
+        Ok(Body::PayBill(body)) => Some(body.usage_point),
+        _ => said.subjects.iter().find_map(|subject| match subject {
+            Subject::UsagePoint(id) => Some(*id),
+            _ => None,
+        }),
     }
 }
 

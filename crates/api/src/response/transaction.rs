@@ -47,6 +47,9 @@ pub struct TransactionDetail {
     /// Body, bytes and payload are not for this reader.
     #[serde(skip_serializing_if = "super::is_false")]
     pub withheld: bool,
+    /// Body, bytes and payload were pruned on this node: it keeps what became of the transaction.
+    #[serde(skip_serializing_if = "super::is_false")]
+    pub pruned: bool,
 }
 
 /// What became of a transaction.

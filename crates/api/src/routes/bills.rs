@@ -52,7 +52,8 @@ pub(crate) async fn one(ask: Ask) -> Result<Response, Problem> {
 pub(super) fn load(read: &Read, id: BillId) -> Result<BillDetail, Problem> {
     let (bill, state) = bill(read, id)?;
     let (_, seen) = find(read, bill.usage_point)?;
-    let transaction = read.view.transaction(state.position)?.map(|it| it.id().to_string());
+    let receipt = read.view.receipt(state.position)?;
+    let transaction = receipt.map(|receipt| receipt.transaction.to_string());
     let entry = entry(read, id, &bill, &state, seen)?;
     Ok(BillDetail::new(entry, &bill, &state, transaction))
 }

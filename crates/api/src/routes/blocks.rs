@@ -71,13 +71,13 @@ pub(super) fn load(
 
 fn transaction(read: &Read, position: Position) -> Result<BlockTransaction, Problem> {
     let damaged = || Problem::internal("a transaction of a block is missing");
-    let transaction = read.view.transaction(position)?.ok_or_else(damaged)?;
+    let kept = read.view.kept(position)?.ok_or_else(damaged)?;
     let receipt = read.view.receipt(position)?.ok_or_else(damaged)?;
     Ok(BlockTransaction {
         index: position.index,
         transaction_id: receipt.transaction.to_string(),
-        kind: transaction.envelope.kind,
-        kind_name: kind_name(transaction.envelope.kind),
+        kind: kept.envelope().kind,
+        kind_name: kind_name(kept.envelope().kind),
         code: receipt.code,
         code_name: receipt::name(receipt.code),
     })

@@ -18,6 +18,7 @@ mod parties;
 mod readings;
 mod search;
 mod sessions;
+mod snapshot;
 mod statements;
 mod stations;
 mod status;
@@ -32,6 +33,8 @@ pub use transactions::{MAX_SUBMISSIONS, MAX_SUBMISSIONS_BYTES, SUBMISSION_TYPE, 
 
 /// The types of answers that belong to one handler alone.
 pub(crate) mod documented {
+    pub(crate) use super::snapshot::SNAPSHOT_TYPE;
+
     pub(crate) use super::health::Health;
     pub(crate) use super::live::Hello;
     pub(crate) use super::sessions::{Login, NonceAnswer, SessionAnswer};
@@ -67,12 +70,16 @@ const MAX_READS: usize = 64;
 /// Live connections and streams at the same time.
 const MAX_LIVE: usize = 1_000;
 
+/// Snapshots that are written at the same time: each holds a view for as long as it takes.
+const MAX_SNAPSHOTS: usize = 1;
+
 /// The API, and what it keeps in memory while it runs.
 pub(crate) struct Shared {
     api: Api,
     pub(crate) sessions: Arc<Sessions>,
     reads: Arc<Semaphore>,
     live: Arc<Semaphore>,
+    snapshots: Arc<Semaphore>,
     requests: AtomicU64,
     /// Is it a further ledger of the node, which answers to nobody without a session?
     is_further: bool,
@@ -158,6 +165,7 @@ fn version_one() -> Vec<Endpoint> {
         read("/v1/status", status::status),
         read("/v1/genesis", genesis::genesis),
         read("/v1/network", network::network),
+        read("/v1/snapshot", snapshot::write),
         write("post", "/v1/transactions", submissions),
         read("/v1/transactions/{transaction}", transactions::one),
         read("/v1/transactions/{transaction}/proof", transactions::proof),
@@ -303,6 +311,7 @@ impl Shared {
             sessions,
             reads: Arc::new(Semaphore::new(MAX_READS)),
             live: Arc::new(Semaphore::new(MAX_LIVE)),
+            snapshots: Arc::new(Semaphore::new(MAX_SNAPSHOTS)),
             requests: AtomicU64::new(0),
             is_further,
             start: u32::from_be_bytes(start),
@@ -346,6 +355,13 @@ impl Shared {
         Arc::clone(&self.live).try_acquire_owned().map_err(|_| {
             let detail = format!("{MAX_LIVE} live connections are open");
             Problem::new(problem::OVERLOADED, detail)
+        })
+    }
+
+    /// The place of whoever has a snapshot written.
+    pub(crate) fn snapshot_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.snapshots).try_acquire_owned().map_err(|_| {
+            Problem::new(problem::OVERLOADED, "a snapshot is being written for somebody else")
         })
     }
 

@@ -182,7 +182,7 @@ fn of_day(
             for (key, position) in &single {
                 let slot = key.get(prefix.len()..).and_then(|slot| slot.try_into().ok());
                 let at = decode(position).map_err(Problem::internal)?;
-                let transaction = read.view.transaction(at)?;
+                let transaction = read.view.kept(at)?;
                 let damaged = || Problem::internal("a reading's transaction is missing");
                 let (slot, it) = slot.zip(transaction).ok_or_else(damaged)?;
                 held.insert(u16::from_be_bytes(slot), ("single", it.id()));

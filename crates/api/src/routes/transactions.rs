@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use contracts::transaction::TABLE;
 use contracts::{Body, Event, Position};
 use data_encoding::BASE64URL_NOPAD;
-use ledger::{Outcome, SubmitError, View};
+use ledger::{Outcome, StoredTransaction, SubmitError, View};
 use primitives::codec::{Bounded, decode, encode};
 use primitives::envelope::Submission;
 use primitives::identifier::TransactionId;
@@ -240,12 +240,12 @@ fn provable(read: &Read, id: TransactionId) -> Result<(Position, bool), Problem>
     let damaged = || Problem::internal("a transaction that was ordered is missing");
     let unknown = || Problem::not_found("transaction");
     let position = read.view.position_of(&id)?.ok_or_else(unknown)?;
-    let envelope = read.view.transaction(position)?.ok_or_else(damaged)?.envelope;
+    let kept = read.view.kept(position)?.ok_or_else(damaged)?;
+    let envelope = kept.envelope();
     let receipt = read.view.receipt(position)?.ok_or_else(damaged)?;
     let body = Body::decode(envelope.kind, &envelope.body).ok();
-    let whole =
-        read.state(|state| read.viewer.sees_transaction(state, &envelope, body.as_ref()))?;
-    for bytes in receipt.events.iter().filter(|_| !whole) {
+    let seen = read.state(|state| read.viewer.sees_transaction(state, envelope, body.as_ref()))?;
+    for bytes in receipt.events.iter().filter(|_| !seen) {
         let event: Event = decode(bytes).map_err(Problem::internal)?;
         if !read.state(|state| read.viewer.sees_event(state, &event))? {
             let detail = "its receipt holds values that only those who may see them get: log in \
@@ -253,7 +253,7 @@ fn provable(read: &Read, id: TransactionId) -> Result<(Position, bool), Problem>
             return Err(Problem::new(problem::NOT_ENTITLED, detail));
         }
     }
-    Ok((position, whole))
+    Ok((position, seen && !kept.is_pruned()))
 }
 
 /// A transaction as the reader may see it.
@@ -261,14 +261,18 @@ pub(super) fn load(read: &Read, id: TransactionId) -> Result<TransactionDetail, 
     let unknown = || Problem::not_found("transaction");
     let damaged = || Problem::internal("a transaction that was ordered is missing");
     let position = read.view.position_of(&id)?.ok_or_else(unknown)?;
-    let transaction = read.view.transaction(position)?.ok_or_else(damaged)?;
+    let kept = read.view.kept(position)?.ok_or_else(damaged)?;
     let receipt = read.view.receipt(position)?.ok_or_else(damaged)?;
     let header = read.view.header(position.height)?.ok_or_else(damaged)?;
-    let envelope = &transaction.envelope;
+    let (envelope, pruned) = (kept.envelope(), kept.is_pruned());
     let decoded = Body::decode(envelope.kind, &envelope.body).ok();
     let seen =
         read.state(|state| read.viewer.sees_transaction(state, envelope, decoded.as_ref()))?;
-    let payload = if seen { read.view.payload(position)? } else { None };
+    let payload = if seen && !pruned { read.view.payload(position)? } else { None };
+    let whole = match &kept {
+        StoredTransaction::Whole(transaction) if seen => Some(transaction),
+        _ => None,
+    };
     let expires = envelope.valid_until != Timestamp::ZERO;
     Ok(TransactionDetail {
         transaction_id: id.to_string(),
@@ -283,11 +287,12 @@ pub(super) fn load(read: &Read, id: TransactionId) -> Result<TransactionDetail, 
         valid_until: expires.then(|| envelope.valid_until.to_string()),
         kind: envelope.kind,
         kind_name: kind_name(envelope.kind),
-        body: decoded.filter(|_| seen).map(|body| body_json::body(&body, read.rules())),
+        body: decoded.filter(|_| seen && !pruned).map(|body| body_json::body(&body, read.rules())),
         receipt: receipt_entry(read, &receipt, seen)?,
-        raw: seen.then(|| BASE64URL_NOPAD.encode(&encode(&transaction))),
+        raw: whole.map(|transaction| BASE64URL_NOPAD.encode(&encode(transaction))),
         payload: payload.map(|bytes| BASE64URL_NOPAD.encode(&bytes)),
         withheld: !seen,
+        pruned,
     })
 }
 

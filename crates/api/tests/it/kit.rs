@@ -1,8 +1,10 @@
 //! A ledger in memory with a small network on it, a node that orders at once, and a browser's view.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use api::{Api, ApiConfig, Hosting, Metrics, NetworkState, Proven, ReadModel, router};
+use api::{
+    Api, ApiConfig, Hosting, Metrics, NetworkState, Proven, ReadModel, SnapshotWriter, router,
+};
 use axum::Router;
 use axum::body::{Body as HttpBody, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -26,6 +28,7 @@ use contracts::{Body, Genesis, State};
 use data_encoding::HEXLOWER;
 use ledger::access::Answer;
 use ledger::block::CheckedBlock;
+use ledger::snapshot::SnapshotError;
 use ledger::store::MemoryStore;
 use ledger::{
     CheckedTransaction, Ledger, LedgerError, Outcome, Reader, SubmitError, Submitter, View,
@@ -199,6 +202,8 @@ pub struct Network {
     pub folder: tempfile::TempDir,
     pub model: Arc<ReadModel>,
     pub metrics: Arc<Metrics>,
+    /// Writes what the API gives as a snapshot; without it none can be made yet.
+    pub snapshot_writer: Arc<OnceLock<SnapshotWriter>>,
     pub regulator: Member,
     /// A change that the regulator stays alone with.
     pub proposal: TransactionId,
@@ -279,6 +284,7 @@ impl Network {
         let model = ReadModel::new(folder.path().join("read-model.sqlite"));
         let metrics: Arc<Metrics> = Arc::default();
         let hosting: Arc<Hosting> = Arc::default();
+        let snapshot_writer: Arc<OnceLock<SnapshotWriter>> = Arc::default();
         let config = ApiConfig {
             hosts: vec![HOST.to_owned()],
             open_reads: setup.open_reads,
@@ -302,6 +308,13 @@ impl Network {
             }),
             metrics: Arc::clone(&metrics),
             read_model: Some(Arc::clone(&model)),
+            snapshot_writer: Some(Arc::new({
+                let writer = Arc::clone(&snapshot_writer);
+                move |view, out| match writer.get() {
+                    Some(write) => write(view, out),
+                    None => Err(SnapshotError::NotReady("no checkpoint was agreed on")),
+                }
+            })),
             network: Arc::new(|| NetworkState {
                 key: key("validator").public(),
                 orderer: "solo",
@@ -320,6 +333,7 @@ impl Network {
             folder,
             model,
             metrics,
+            snapshot_writer,
             regulator: nobody.clone(),
             proposal: TransactionId::default(),
             other_ledger: LedgerId::new([0; 32]),

@@ -9,6 +9,7 @@ mod founders;
 pub mod import;
 pub mod init;
 pub mod interrupt;
+pub mod keep;
 pub mod keys;
 pub mod ledger;
 pub mod load;
@@ -17,6 +18,7 @@ pub mod network;
 pub mod node;
 pub mod play;
 pub mod proof;
+pub mod prune;
 pub mod read_model;
 pub mod reference;
 pub mod replay;
@@ -48,6 +50,7 @@ pub fn run(cli: Cli) -> Result<Exit, Ended> {
         Command::Keys(command) => command.run(&global),
         Command::Verify(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),
+        Command::Prune(command) => command.run(&global),
         Command::Snapshot(command) => command.run(&global),
         Command::ReadModel(command) => command.run(&global),
         Command::Tariff(command) => command.run(&global),

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::init::{ClockKind, Founding, found};
+use super::keep::{HistoryConfig, KeepArgs};
 use super::keys::{Passphrase, Protect, Unlocker};
 use crate::cli::Global;
 use crate::directory::Directory;
@@ -52,6 +53,9 @@ pub struct NodeCommand {
     /// How this node meets the others.
     #[command(flatten)]
     network: NetworkArgs,
+    /// Which old blocks stay whole; all of them unless told otherwise.
+    #[command(flatten)]
+    keep: KeepArgs,
     /// How the node's key is unlocked.
     #[command(flatten)]
     passphrase: Passphrase,
@@ -63,13 +67,15 @@ pub struct NodeCommand {
 /// What DIR/gridtally.toml may say.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Config {
+pub(super) struct Config {
     listen: Option<SocketAddr>,
     behind_proxy: Option<bool>,
     #[serde(default)]
     hosts: Vec<String>,
     #[serde(default)]
     network: NetworkConfig,
+    #[serde(default)]
+    pub(super) history: HistoryConfig,
 }
 
 /// How a node meets the others.
@@ -98,7 +104,7 @@ impl NetworkArgs {
 }
 
 impl Config {
-    fn read(directory: &Directory) -> Result<Self, Ended> {
+    pub(super) fn read(directory: &Directory) -> Result<Self, Ended> {
         let path = directory.config_file();
         if !path.exists() {
             return Ok(Self::default());
@@ -125,6 +131,7 @@ impl NodeCommand {
             ))
             .end_with(Exit::Usage);
         }
+        let keep = self.keep.or(config.history)?;
         let hosts = if self.host.is_empty() { config.hosts } else { self.host };
         let genesis = directory.genesis()?;
         let is_demo = genesis.demo;
@@ -142,6 +149,7 @@ impl NodeCommand {
                 read_model: Some(super::read_model::file(&directory)),
                 checkpoints: Some(directory.checkpoints()),
                 private: Some(directory.private()),
+                keep,
                 bft,
             },
             listen,

@@ -80,6 +80,7 @@ impl Play {
                 read_model: Some(super::read_model::file(&directory)),
                 checkpoints: None,
                 private: None,
+                keep: None,
                 bft: founders.orderer(0, &directory),
             },
             listen: self.listen,

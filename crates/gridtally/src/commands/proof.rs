@@ -4,7 +4,7 @@ use api::Proven;
 use client::proof_file::ProofFile;
 use client::transaction_proof;
 use contracts::Position;
-use ledger::{LedgerError, View};
+use ledger::{LedgerError, StoredTransaction, View};
 use primitives::identifier::BillId;
 
 /// The proof file of a bill or transaction; `None` when it is not provable yet.
@@ -35,9 +35,13 @@ fn of_transaction(
     whole: bool,
 ) -> Result<Option<Vec<u8>>, LedgerError> {
     let Some(proof) = view.receipt_proof(position)? else { return Ok(None) };
-    let transaction = if whole { view.transaction(position)? } else { None };
+    let kept = if whole { view.kept(position)? } else { None };
+    let transaction = match &kept {
+        Some(StoredTransaction::Whole(transaction)) => Some(transaction),
+        _ => None,
+    };
     let genesis = view.rules().genesis();
-    let text = transaction_proof::write(genesis, &proof, transaction.as_ref())
+    let text = transaction_proof::write(genesis, &proof, transaction)
         .map_err(|_| LedgerError::Damaged { what: "receipt that fits no proof file" })?;
     Ok(Some(text.into_bytes()))
 }

@@ -1,19 +1,20 @@
 //! `gridtally snapshot`: the ledger in one file, from which a node begins.
 
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
-use ledger::snapshot::{self, SnapshotError, Verified};
+use ledger::snapshot::{self, Manifest, SnapshotError, Verified};
 use ledger::store::{FjallOptions, FjallStore};
 use ledger::{Ledger, LedgerError};
 use node::Threads;
 use primitives::identifier::LedgerId;
 use serde_json::json;
 
+use super::connect::{self, NodeAddress, OwnKey};
 use crate::cli::Global;
 use crate::directory::Directory;
 use crate::exit::{EndWith, Ended, Exit};
@@ -24,8 +25,10 @@ use crate::output;
 pub enum SnapshotCommand {
     /// Write the snapshot of the newest checkpoint that the validators agreed on.
     ///
-    /// The directory is only read; stop its node first. The checkpoint is asked for with `gridtally
-    /// submit request-checkpoint` while the node runs.
+    /// The checkpoint is asked for with `gridtally submit request-checkpoint` while the node runs. A
+    /// running node writes the snapshot itself and goes on meanwhile: name it with --node, and a key of
+    /// its organisation or of a regulator with --key. Of a node that is stopped, name the directory with
+    /// --dir; it is only read.
     Create(Create),
     /// Check a snapshot, offline.
     ///
@@ -46,9 +49,15 @@ pub enum SnapshotCommand {
 /// See [`SnapshotCommand::Create`].
 #[derive(Debug, Args)]
 pub struct Create {
-    /// The node's directory.
-    #[arg(long, value_name = "DIR")]
-    dir: PathBuf,
+    /// The directory of a node that is stopped.
+    #[arg(long, value_name = "DIR", conflicts_with = "node", required_unless_present = "node")]
+    dir: Option<PathBuf>,
+    /// The address of a node that runs.
+    #[arg(long, value_name = "URL", requires = "key")]
+    node: Option<String>,
+    /// Whose rights the node is asked with.
+    #[command(flatten)]
+    own: OwnKey,
     /// The file to write; it must not be there.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -131,34 +140,21 @@ fn open(path: &Path) -> Result<BufReader<File>, Ended> {
 
 impl Create {
     fn run(self, global: &Global) -> Result<Exit, Ended> {
-        let directory = Directory::existing(&self.dir)?;
         if self.file.exists() {
             return Err(anyhow!("{} is there already", self.file.display())).end_with(Exit::Usage);
         }
-        let ledger = Ledger::open(directory.open_store()?, Some(directory.genesis()?))?;
-        let view = ledger.view();
-        let bar = output::progress(view.height(), "blocks");
-        bar.set_prefix("writing");
         let unfinished = beside(&self.file);
-        let made = (|| {
-            let out = BufWriter::new(File::create(&unfinished)?);
-            let mut out = Counted { out, bytes: 0 };
-            let kept = directory.checkpoints();
-            let manifest =
-                snapshot::create(&view, &kept, &mut out, &mut |height| bar.set_position(height))?;
-            out.out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-            fs::rename(&unfinished, &self.file)?;
-            Ok((manifest, out.bytes))
-        })();
-        let (manifest, bytes) = made.map_err(|error| {
+        let made = match (&self.dir, &self.node) {
+            (Some(dir), _) => self.of_directory(dir, &unfinished),
+            (None, Some(node)) => self.of_node(node, &unfinished),
+            (None, None) => unreachable!("one of them is required"),
+        };
+        let (manifest, bytes) = made.inspect_err(|_| {
             // What is left of it is of no use.
             let _ = fs::remove_file(&unfinished);
-            match error {
-                SnapshotError::Ledger(error) => error.into(),
-                other => ended(other),
-            }
         })?;
-        bar.finish_and_clear();
+        fs::rename(&unfinished, &self.file)?;
+        sync_directory_of(&self.file)?;
         let (height, root) = (manifest.checkpoint.height(), manifest.checkpoint.root());
         if global.json {
             output::json(&json!({
@@ -175,6 +171,54 @@ impl Create {
             ))?;
         }
         Ok(Exit::Success)
+    }
+
+    /// From the store of a node that is stopped.
+    fn of_directory(&self, dir: &Path, unfinished: &Path) -> Result<(Manifest, u64), Ended> {
+        let directory = Directory::existing(dir)?;
+        let ledger = Ledger::open(directory.open_store()?, Some(directory.genesis()?))?;
+        let view = ledger.view();
+        let bar = output::progress(view.height(), "blocks");
+        bar.set_prefix("writing");
+        let made = (|| {
+            let mut out = Counted { out: BufWriter::new(File::create(unfinished)?), bytes: 0 };
+            let kept = directory.checkpoints();
+            let manifest =
+                snapshot::create(&view, &kept, &mut out, &mut |height| bar.set_position(height))?;
+            out.out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+            Ok((manifest, out.bytes))
+        })();
+        bar.finish_and_clear();
+        made.map_err(|error| match error {
+            SnapshotError::Ledger(error) => error.into(),
+            other => ended(other),
+        })
+    }
+
+    /// From a node that runs, which writes it while it goes on.
+    fn of_node(&self, node: &str, unfinished: &Path) -> Result<(Manifest, u64), Ended> {
+        let node = NodeAddress { node: node.to_owned() }.connect_as(&self.own)?;
+        let mut input = node.open("/v1/snapshot").map_err(connect::ended)?;
+        let mut out = BufWriter::new(File::create(unfinished)?);
+        let bar = output::progress(0, "bytes");
+        bar.set_prefix("receiving");
+        let mut piece = vec![0; 64 << 10];
+        let mut bytes = 0;
+        loop {
+            let cut_off = || anyhow!("{} stopped sending: ask again", node.address());
+            let read = input.read(&mut piece).map_err(|_| cut_off()).end_with(Exit::Unreachable)?;
+            if read == 0 {
+                break;
+            }
+            out.write_all(&piece[..read])?;
+            bytes += read as u64;
+            bar.set_position(bytes);
+        }
+        bar.finish_and_clear();
+        out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+        // What came is complete when its end is there and every part has its hash.
+        let manifest = snapshot::read_frames(open(unfinished)?).map_err(ended)?;
+        Ok((manifest, bytes))
     }
 }
 
@@ -194,6 +238,12 @@ impl<W: std::io::Write> std::io::Write for Counted<W> {
     fn flush(&mut self) -> std::io::Result<()> {
         self.out.flush()
     }
+}
+
+/// Makes the name of a new file survive a power loss.
+fn sync_directory_of(file: &Path) -> Result<(), Ended> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    Ok(File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?)
 }
 
 /// A name beside a file or directory for what is not finished.

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::ledger::{LedgerParts, RunningLedger, Surroundings};
 use super::network::NetworkConfig;
+use crate::commands::keep::HistoryConfig;
 use crate::commands::keys::Unlocker;
 use crate::commands::read_model;
 use crate::directory::Directory;
@@ -27,6 +28,8 @@ use crate::exit::{EndWith, Ended, Exit};
 struct FurtherConfig {
     #[serde(default)]
     network: NetworkConfig,
+    #[serde(default)]
+    history: HistoryConfig,
 }
 
 /// When genesis and configuration were written last.
@@ -117,7 +120,7 @@ impl FurtherLedgers {
             return Err(error).end_with(Exit::Usage);
         }
         let key = self.unlocker.open(&directory.node_key_file())?;
-        let network = configuration(directory)?;
+        let FurtherConfig { network, history } = configuration(directory)?;
         let flags = ["`listen` in the table [network]", "`peers` in the table [network]"];
         let bft = network.orderer(&genesis, &key, directory, flags)?;
         let parts = LedgerParts {
@@ -129,6 +132,7 @@ impl FurtherLedgers {
             read_model: Some(read_model::file(directory)),
             checkpoints: Some(directory.checkpoints()),
             private: Some(directory.private()),
+            keep: history.keep()?,
             bft,
         };
         let (running, api) = parts.start(around, Arc::default())?;
@@ -193,15 +197,14 @@ fn written(directory: &Directory) -> Written {
 ///
 /// # Errors
 /// Usage: the file cannot be read or says something else.
-fn configuration(directory: &Directory) -> Result<NetworkConfig, Ended> {
+fn configuration(directory: &Directory) -> Result<FurtherConfig, Ended> {
     let path = directory.config_file();
     if !path.exists() {
-        return Ok(NetworkConfig::default());
+        return Ok(FurtherConfig::default());
     }
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("{} cannot be read", path.display()))?;
-    let config: FurtherConfig = toml::from_str(&text)
+    toml::from_str(&text)
         .with_context(|| format!("{} is not the configuration of a further ledger", path.display()))
-        .end_with(Exit::Usage)?;
-    Ok(config.network)
+        .end_with(Exit::Usage)
 }

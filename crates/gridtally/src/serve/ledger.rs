@@ -7,6 +7,7 @@ use api::{Api, ApiConfig, Hosting, Metrics, NetworkState, ReadModel, Sources};
 use consensus_bft::{Bft, Connected};
 use ledger::Ledger;
 use ledger::private_store::PrivateFiles;
+use ledger::prune::Keep;
 use ledger::store::Store;
 use node::{Node, NodeConfig, NodeError, SystemClock, Threads};
 use primitives::key::{PublicKey, SigningKey};
@@ -33,6 +34,8 @@ pub struct LedgerParts {
     pub checkpoints: Option<PathBuf>,
     /// Where the values of a private ledger are kept, when they are.
     pub private: Option<PathBuf>,
+    /// Which blocks stay whole; all of them without it.
+    pub keep: Option<Keep>,
     /// Orders together with the other validators, when there are any.
     pub bft: Option<Bft>,
 }
@@ -79,8 +82,11 @@ impl LedgerParts {
         let public = config.key.public();
         let connected = self.bft.as_ref().map(Bft::connected);
         let node = Arc::new(start_node(config, self.bft, self.private)?);
-        if let Some(directory) = self.checkpoints {
-            node.checkpoints().keep_in(directory);
+        if let Some(directory) = &self.checkpoints {
+            node.checkpoints().keep_in(directory.clone());
+        }
+        if let Some(keep) = self.keep {
+            node.prune_beside(keep, self.checkpoints.clone())?;
         }
         let _ = node_slot.set(Arc::downgrade(&node));
         let config = ApiConfig {
@@ -91,6 +97,7 @@ impl LedgerParts {
             read_model: self.read_model.map(ReadModel::new),
             network: network_source(public, connected, &node_slot),
             hosting,
+            snapshot_writer: self.checkpoints.map(snapshot_writer),
         };
         let follower = config.read_model.as_ref().map(|model| {
             let follow = Arc::clone(model).follow(node.reader());
@@ -129,6 +136,13 @@ fn start_node(
     Ok(match bft {
         None => Node::start_solo(ledger, config.key, clock, verifier)?,
         Some(bft) => Node::start_with(ledger, Box::new(bft), clock, verifier)?,
+    })
+}
+
+/// Writes snapshots from the states that are kept in a directory.
+fn snapshot_writer(directory: PathBuf) -> api::SnapshotWriter {
+    Arc::new(move |view, out| {
+        ledger::snapshot::create(view, &directory, out, &mut |_| {}).map(drop)
     })
 }
 

@@ -19,6 +19,7 @@ mod notary;
 mod private;
 mod process;
 mod proofs;
+mod prune;
 mod read_model;
 mod snapshot;
 mod wire;

@@ -13,7 +13,7 @@ fn height(url: &str) -> u64 {
 
 /// Asks for a checkpoint and waits until it is agreed on and proven: two blocks, each with a closing
 /// one behind it.
-fn checkpoint(url: &str, key: &str) {
+pub fn checkpoint(url: &str, key: &str) {
     let before = height(url);
     expect(0, &["submit", "--node", url, "--key", key, "request-checkpoint"]);
     let begin = std::time::Instant::now();
@@ -23,7 +23,7 @@ fn checkpoint(url: &str, key: &str) {
     }
 }
 
-fn state_root(directory: &str) -> (String, String) {
+pub fn state_root(directory: &str) -> (String, String) {
     let replayed = json(&["replay", "--json", "--dir", directory]);
     let text = |name: &str| replayed[name].as_str().unwrap().to_owned();
     (text("state_root"), text("receipts_root"))

@@ -13,7 +13,7 @@ use crate::process::{NodeProcess, expect, json, run};
 /// A running node with a regulator, a network provider, a grid operator, two distributors and an
 /// aggregator. What a test does beyond that goes through the same commands.
 pub struct World {
-    dir: tempfile::TempDir,
+    pub dir: tempfile::TempDir,
     pub node: NodeProcess,
 }
 

@@ -34,7 +34,7 @@ use crate::error::LedgerError;
 
 pub use checkpoint::Checkpoint;
 pub use create::create;
-pub use read::{Verified, verify};
+pub use read::{Verified, read_frames, verify};
 pub use restore::restore;
 pub(crate) use state_file::KeptState;
 pub use state_file::{StateFile, state_file};

@@ -110,24 +110,40 @@ pub fn verify(
     walk(input, trusted, verifier, &mut Nobody, progress)
 }
 
+/// Reads a snapshot to its end and compares the hashes of its frames: it is whole, as it was written. What
+/// it says is not looked at.
+///
+/// # Errors
+/// [`SnapshotError`].
+pub fn read_frames(mut input: impl Read) -> Result<Manifest, SnapshotError> {
+    let mut frames = begin(&mut input)?;
+    let manifest = read_manifest(frames.take()?)?;
+    frames.skip_to_end()?;
+    Ok(manifest)
+}
+
+fn begin<R: Read>(mut input: R) -> Result<FrameReader<R>, SnapshotError> {
+    let mut magic = [0; MAGIC.len()];
+    let found = input.read_exact(&mut magic);
+    if found.is_err() || magic != *MAGIC {
+        return Err(SnapshotError::NotASnapshot);
+    }
+    Ok(FrameReader::new(input))
+}
+
 /// Reads and checks a snapshot, and gives its content to `receiver` on the way. `progress` is told the
 /// height and the last one.
 ///
 /// # Errors
 /// [`SnapshotError`], naming the first thing that is wrong, or what the receiver says.
 pub fn walk(
-    mut input: impl Read,
+    input: impl Read,
     trusted: Option<LedgerId>,
     verifier: &dyn Verifier,
     receiver: &mut dyn Receive,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Verified, SnapshotError> {
-    let mut magic = [0; MAGIC.len()];
-    let found = input.read_exact(&mut magic);
-    if found.is_err() || magic != *MAGIC {
-        return Err(SnapshotError::NotASnapshot);
-    }
-    let mut frames = FrameReader::new(input);
+    let mut frames = begin(input)?;
     let manifest = read_manifest(frames.take()?)?;
     let verified = check_manifest(&manifest, trusted)?;
     let rules = Rules::new(manifest.genesis.clone()).map_err(LedgerError::from)?;

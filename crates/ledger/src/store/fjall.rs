@@ -477,7 +477,7 @@ pub(super) fn from_engine(action: &'static str, error: ::fjall::Error) -> StoreE
 }
 
 /// Space on the disk, not length: journals are made long and filled later.
-fn bytes_below(path: &Path) -> io::Result<u64> {
+pub(super) fn bytes_below(path: &Path) -> io::Result<u64> {
     let mut bytes = 0_u64;
     for entry in fs::read_dir(path)? {
         let entry = entry?;

@@ -13,7 +13,9 @@ use std::thread;
 
 use ::fjall::{AbstractTree, Keyspace as Tree, PersistMode};
 
-use super::fjall::{ENGINE_DIRECTORY, FjallOptions, FjallStore, OpenStore, WAIT, from_engine};
+use super::fjall::{
+    ENGINE_DIRECTORY, FjallOptions, FjallStore, OpenStore, WAIT, bytes_below, from_engine,
+};
 use super::fjall_journal::journals;
 use super::{Keyspace, StoreError};
 
@@ -23,7 +25,7 @@ const ACTION: &str = "giving back room";
 
 impl FjallStore {
     /// Opens the store in a directory, removes from its files whatever was overwritten or deleted, and
-    /// closes it.
+    /// closes it. Gives the bytes that it takes on disk then.
     ///
     /// A kill at any moment leaves the store as it was: all rows lie in tables before a journal is
     /// emptied.
@@ -31,7 +33,7 @@ impl FjallStore {
     /// # Errors
     /// As [`FjallStore::open`], and [`StoreError::DiskFull`] when there is no room to merge tables, which
     /// needs as much as the kept rows take.
-    pub fn purge(directory: impl AsRef<Path>, options: FjallOptions) -> Result<(), StoreError> {
+    pub fn purge(directory: impl AsRef<Path>, options: FjallOptions) -> Result<u64, StoreError> {
         let directory = directory.as_ref();
         let store = Self::open(directory, options)?;
         store.open.reclaim()?;
@@ -51,8 +53,9 @@ impl FjallStore {
             let file = OpenOptions::new().write(true).open(newest).map_err(purging)?;
             file.set_len(0).and_then(|()| file.sync_all()).map_err(purging)?;
         }
+        let bytes = bytes_below(directory).map_err(purging)?;
         drop(lock);
-        Ok(())
+        Ok(bytes)
     }
 }
 
