@@ -22,5 +22,6 @@ mod proofs;
 mod prune;
 mod read_model;
 mod snapshot;
+mod snapshot_faults;
 mod wire;
 mod world;
