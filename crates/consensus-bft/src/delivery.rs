@@ -18,12 +18,15 @@ use commonware_utils::acknowledgement::Acknowledgement;
 use commonware_utils::channel::mpsc;
 use commonware_utils::vec::NonEmptyVec;
 use contracts::Body;
+use contracts::genesis::Clock as GenesisClock;
 use ledger::LedgerError;
-use node::NodeError;
 use node::mempool::Mempool;
+use node::{NodeError, Ordering};
 use primitives::header::Certificate;
+use primitives::units::Timestamp;
 use rand_core::CryptoRng;
 
+use crate::abstention::LIVE_MS;
 use crate::ahead::{Final, Updates};
 use crate::application::Application;
 use crate::block::{OrderedBlock, digest};
@@ -108,6 +111,7 @@ where
         let ledger = Arc::clone(&self.application.ordering().ledger);
         let root = ledger.view().header(last.get())?;
         let root = root.ok_or_else(|| ended("the last block of the epoch before is missing"))?;
+        self.schemes.enter(epoch, self.is_live(root.time))?;
         self.epochs.enter(epoch, (last, digest(&root.hash()))).await?;
         loop {
             select! {
@@ -124,6 +128,7 @@ where
                     let has_new_peers = std::mem::take(&mut self.applied.has_new_peers);
                     if block.height() == self.last(epoch) {
                         epoch = epoch.next();
+                        self.schemes.enter(epoch, self.is_live(block.header().time))?;
                         let root = (block.height(), block.digest());
                         self.epochs.enter(epoch, root).await?;
                         self.ask_ahead(epoch);
@@ -136,6 +141,14 @@ where
                 _ = closed.as_mut() => return Ok(()),
             }
         }
+    }
+
+    /// Is a block of this time so new that the epoch after it has just begun? On a virtual clock nobody
+    /// can tell.
+    fn is_live(&self, time: Timestamp) -> bool {
+        let Ordering { ledger, clock, .. } = self.application.ordering();
+        let age = clock.now().get().saturating_sub(time.get());
+        ledger.rules().genesis().clock == GenesisClock::System && age <= LIVE_MS
     }
 
     fn epoch_of(&self, height: Height) -> Epoch {

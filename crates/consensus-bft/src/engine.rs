@@ -37,6 +37,7 @@ use primitives::key::SigningKey;
 use primitives::units::BlockHeight;
 use rand_core::CryptoRng;
 
+use crate::abstention::Told;
 use crate::application::Application;
 use crate::block::{Context, Digest, OrderedBlock};
 use crate::bridge::bridge;
@@ -96,6 +97,8 @@ pub struct Config {
     pub prefix: String,
     /// How fast.
     pub pace: Pace,
+    /// What it is told of its key.
+    pub told: Told,
 }
 
 /// The network as the engine sees it.
@@ -174,7 +177,7 @@ where
     R: Receiver<PublicKey = EngineKey>,
     A: Automaton<E>,
 {
-    let schemes = Schemes::new(Arc::clone(&ordering.ledger), &config.key);
+    let schemes = Schemes::new(Arc::clone(&ordering.ledger), &config.key, config.told.clone())?;
     let epocher = epocher(ordering.ledger.rules());
     let genesis = OrderedBlock::genesis(ordering.ledger.rules().genesis().header());
     let cache = CacheRef::new(NZU16!(4096), NZUsize!(512));

@@ -10,13 +10,15 @@
 //! its form ([`application`]), and when it is final it is executed, made durable and only then
 //! acknowledged ([`delivery`]). Transactions that wait are passed on to the others ([`gossip`]); values
 //! of a private ledger go from one entitled node to another ([`private_channel`]).
-//! Certificates are turned into our own, byte for byte the same votes ([`certificate`]).
+//! Certificates are turned into our own, byte for byte the same votes ([`certificate`]). A key that may
+//! have voted in a directory that was lost does not vote ([`abstention`]).
 //!
 //! Everything is generic over the runtime: the operating system's clock, disks and sockets in a node
 //! ([`orderer`], with its `handshake`), and a deterministic one in the simulator.
 //!
 //! Where to start reading: [`engine`], then [`application`] and [`delivery`].
 
+pub mod abstention;
 mod ahead;
 pub mod application;
 pub mod block;
@@ -30,6 +32,7 @@ pub mod membership;
 pub mod orderer;
 pub mod private_channel;
 
+pub use abstention::{Abstains, Told};
 pub use application::Application;
 pub use block::OrderedBlock;
 pub use engine::{Config, Network, run};

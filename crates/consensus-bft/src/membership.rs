@@ -16,6 +16,8 @@ use primitives::header::ValidatorSet;
 use primitives::identifier::LedgerId;
 use primitives::key::{PublicKey, SigningKey};
 
+use crate::abstention::{Abstention, Told};
+
 /// Schemes that are kept; those of earlier epochs are made again when somebody asks for them.
 const MAX_KEPT: usize = 64;
 
@@ -59,6 +61,7 @@ pub fn participants(set: &ValidatorSet) -> Set<EngineKey> {
 pub struct Schemes {
     ledger: Arc<Ledger>,
     key: PrivateKey,
+    abstention: Arc<Abstention>,
     namespace: Vec<u8>,
     known: Arc<Mutex<BTreeMap<u64, Known>>>,
 }
@@ -69,26 +72,45 @@ struct Known {
     scheme: Arc<Scheme>,
 }
 
+const UNPOISONED: &str = "nothing panics while it holds the schemes";
+
 impl Schemes {
-    /// The schemes of a ledger as seen by the holder of `key`.
-    #[must_use]
-    pub fn new(ledger: Arc<Ledger>, key: &SigningKey) -> Self {
+    /// The schemes of a ledger as seen by the holder of `key`, of which a node was told this much.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the store cannot be read or written.
+    pub fn new(ledger: Arc<Ledger>, key: &SigningKey, told: Told) -> Result<Self, NodeError> {
         let namespace = vote_namespace(&ledger.rules().ledger_id());
-        Self { ledger, key: engine_signer(key), namespace, known: Arc::default() }
+        let abstention = Arc::new(Abstention::new(Arc::clone(&ledger), key.public(), told)?);
+        Ok(Self { ledger, key: engine_signer(key), abstention, namespace, known: Arc::default() })
+    }
+
+    /// Decides whether the key votes in an epoch that is entered now; `is_live` says that it has just
+    /// begun.
+    ///
+    /// # Errors
+    /// As [`Schemes::of`].
+    pub fn enter(&self, epoch: Epoch, is_live: bool) -> Result<(), NodeError> {
+        let before = epoch.previous().map(|before| self.validators(before)).transpose()?;
+        let set = self.validators(epoch)?;
+        self.abstention.enter(epoch.get(), (before.as_ref(), &set), is_live)?;
+        // They were made before this was decided.
+        self.known.lock().expect(UNPOISONED).retain(|of, _| *of < epoch.get());
+        Ok(())
     }
 
     /// What is fixed stays, so it is kept; what is not fixed yet is not known.
     fn known(&self, epoch: Epoch) -> Result<Option<Known>, NodeError> {
-        let unpoisoned = "nothing panics while it holds the schemes";
-        if let Some(known) = self.known.lock().expect(unpoisoned).get(&epoch.get()) {
+        if let Some(known) = self.known.lock().expect(UNPOISONED).get(&epoch.get()) {
             return Ok(Some(known.clone()));
         }
         let Some(set) = self.ledger.view().validators_in(epoch.get())? else { return Ok(None) };
         let keys = participants(&set);
-        let scheme = Scheme::signer(&self.namespace, keys.clone(), self.key.clone())
-            .unwrap_or_else(|| Scheme::verifier(&self.namespace, keys));
+        let signer = || Scheme::signer(&self.namespace, keys.clone(), self.key.clone());
+        let signer = self.abstention.votes_in(epoch.get()).then(signer).flatten();
+        let scheme = signer.unwrap_or_else(|| Scheme::verifier(&self.namespace, keys));
         let found = Known { set, scheme: Arc::new(scheme) };
-        let mut known = self.known.lock().expect(unpoisoned);
+        let mut known = self.known.lock().expect(UNPOISONED);
         known.insert(epoch.get(), found.clone());
         if known.len() > MAX_KEPT {
             known.pop_first();

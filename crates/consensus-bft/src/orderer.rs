@@ -26,6 +26,7 @@ use node::{NodeError, Orderer, Ordering};
 use primitives::header::ValidatorSet;
 use primitives::key::{PublicKey, SigningKey};
 
+use crate::abstention::{Abstains, Told};
 use crate::engine::{CHANNELS, Config, Network, Pace, max_message_size, quota, run};
 use crate::handshake::Handshake;
 use crate::membership::engine_key;
@@ -83,6 +84,8 @@ pub struct Bft {
     peers: Vec<Peer>,
     directory: PathBuf,
     connected: Connected,
+    never_voted: bool,
+    abstains: Abstains,
 }
 
 impl Bft {
@@ -91,7 +94,22 @@ impl Bft {
     /// ledger says.
     #[must_use]
     pub fn new(key: SigningKey, listen: SocketAddr, peers: Vec<Peer>, directory: PathBuf) -> Self {
-        Self { key, listen, peers, directory, connected: Connected::default() }
+        let (connected, abstains) = Default::default();
+        Self { key, listen, peers, directory, connected, never_voted: false, abstains }
+    }
+
+    /// The operator says that this key has never voted anywhere: it may vote although the ledger came
+    /// from a snapshot or a copy.
+    #[must_use]
+    pub fn never_voted(mut self, never_voted: bool) -> Self {
+        self.never_voted = never_voted;
+        self
+    }
+
+    /// Tells while this orders whether the key has a seat and does not vote.
+    #[must_use]
+    pub fn abstains(&self) -> Abstains {
+        self.abstains.clone()
     }
 
     /// Counts the connected peers while this orders.
@@ -113,6 +131,11 @@ impl Orderer for Bft {
                 .with_worker_threads(WORKERS)
                 .with_tcp_nodelay(Some(true)),
         );
+        let told = Told {
+            is_fresh: is_empty(&self.directory),
+            never_voted: self.never_voted,
+            abstains: self.abstains.clone(),
+        };
         let Self { key, listen, peers, .. } = self;
         let (key, listen, connected) = (key.clone(), *listen, self.connected.clone());
         let book = book(&key, listen, peers)?;
@@ -120,7 +143,8 @@ impl Orderer for Bft {
         let ordering = ordering.clone();
         let own = connected.clone();
         let ordered = panic::catch_unwind(AssertUnwindSafe(|| {
-            runner.start(|context| network(context, ordering, (key, listen, book, most), own))
+            let of_network = (listen, book, most);
+            runner.start(|context| network(context, ordering, (key, told), of_network, own))
         }));
         // The runtime must not outlive its runner.
         *connected.source() = None;
@@ -136,12 +160,13 @@ impl Orderer for Bft {
 async fn network(
     context: runtime_tokio::Context,
     ordering: Ordering,
-    (key, listen, book, most): (SigningKey, SocketAddr, BTreeMap<EngineKey, Address>, NonZeroUsize),
+    (key, told): (SigningKey, Told),
+    (listen, book, most): (SocketAddr, BTreeMap<EngineKey, Address>, NonZeroUsize),
     connected: Connected,
 ) -> Result<(), NodeError> {
     let ledger = Arc::clone(&ordering.ledger);
     let namespace = [b"gridtally/network/v1/", &ledger.rules().ledger_id().as_bytes()[..]].concat();
-    let told: Vec<_> = book.keys().cloned().collect();
+    let known: Vec<_> = book.keys().cloned().collect();
     let handshake = Handshake::new(&key);
     let members = handshake.members();
     let mut config = lookup::Config::local(
@@ -176,9 +201,14 @@ async fn network(
         let _ = oracle.track(from, tracked);
     };
     let (prefix, pace) = ("ledger".to_owned(), Pace::default());
-    let config = Config { key, peers: told, prefix, pace };
+    let config = Config { key, peers: known, prefix, pace, told };
     let network = Network { blocker, peers: provider, track, channels };
     run(context.child("node"), ordering, config, network, |application| application).await
+}
+
+/// Does nothing stand in the engine's directory? What this key voted for stands there alone.
+fn is_empty(directory: &Path) -> bool {
+    std::fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none())
 }
 
 /// Why the engine broke off. It panics when its journal cannot be written, and a node that may have

@@ -24,7 +24,7 @@ use crate::chunk;
 use crate::epochs;
 use crate::error::LedgerError;
 use crate::history::{History, OpenChunks};
-use crate::layout::{self, Head, PrunedTo, SealedHeader};
+use crate::layout::{self, Head, PrunedTo, SealedHeader, Votes};
 use crate::private_store::PrivateStore;
 use crate::replay_store::ReplayStore;
 use crate::state_cache::StateCache;
@@ -136,6 +136,25 @@ impl Ledger {
     pub fn restored_at(&self) -> Result<Option<BlockHeight>, LedgerError> {
         let row = self.store.get(Keyspace::Meta, layout::RESTORED)?;
         row.map(|row| layout::row(&row, "anchor of the snapshot")).transpose()
+    }
+
+    /// From when a key votes here; `None` when nothing was written down about it.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn votes(&self) -> Result<Option<Votes>, LedgerError> {
+        let row = self.store.get(Keyspace::Meta, layout::VOTES)?;
+        row.map(|row| layout::row(&row, "mark of votes")).transpose()
+    }
+
+    /// Writes down from when a key votes here, durably.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn note_votes(&self, votes: &Votes) -> Result<(), LedgerError> {
+        let mut batch = WriteBatch::new();
+        batch.put(Keyspace::Meta, layout::VOTES, codec::encode(votes));
+        self.commit_beside(batch)
     }
 
     /// How far blocks were pruned here; `None` when none was.

@@ -7,6 +7,7 @@
 //! | `Meta` | `head` | [`Head`] |
 //! | `Meta` | `restored` | height of the snapshot's anchor, when the ledger began with one |
 //! | `Meta` | `pruned` | [`PrunedTo`], when blocks were pruned |
+//! | `Meta` | `votes` | [`Votes`], when the ledger came from a snapshot or a copy |
 //! | `Blocks` | height | header and certificate |
 //! | `Blocks` | height, chunk number | a chunk of transactions with payloads and receipts, see `chunk.rs` |
 //! | `Payloads` | height, index | a large payload, while it is not erased |
@@ -26,6 +27,7 @@ use primitives::codec;
 use primitives::hash::Hash;
 use primitives::header::{Certificate, Executed, Header};
 use primitives::identifier::{TransactionId, UsagePointId};
+use primitives::key::PublicKey;
 use primitives::merkle::Frontier;
 use primitives::units::BlockHeight;
 
@@ -42,6 +44,8 @@ pub const GENESIS: &[u8] = b"genesis";
 pub const RESTORED: &[u8] = b"restored";
 /// The row that says how far blocks were pruned; absent when none was.
 pub const PRUNED: &[u8] = b"pruned";
+/// The row that says from when this node's key votes; absent when nothing speaks against it.
+pub const VOTES: &[u8] = b"votes";
 /// The row of the head.
 pub const HEAD: &[u8] = b"head";
 
@@ -71,6 +75,15 @@ pub struct PrunedTo {
     /// Needed is what the state after this block names, and states after it. An earlier state may have
     /// named more.
     pub state: BlockHeight,
+}
+
+/// From when the key of a node votes whose ledger came from a snapshot or a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Votes {
+    /// The node's key.
+    pub key: PublicKey,
+    /// The first epoch in which it votes; `None` while it may not.
+    pub from: Option<u64>,
 }
 
 /// Header and certificate as stored.

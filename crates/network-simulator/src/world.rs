@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use commonware_p2p::Manager as _;
 use commonware_runtime::{Clock, Handle, Runner as _, Spawner, Supervisor, deterministic};
+use consensus_bft::Told;
 use consensus_bft::engine::{Config, Network, Pace};
 use consensus_bft::membership::engine_key;
 use contracts::Genesis;
@@ -427,6 +428,7 @@ impl World {
             peers: Vec::new(),
             prefix: prefix.to_owned(),
             pace: Pace::default(),
+            told: Told::default(),
         };
         let mut manager = self.links.oracle.manager();
         let network = Network {

@@ -22,6 +22,8 @@ pub struct NetworkState {
     pub peers: usize,
     /// Transactions that wait for a block.
     pub mempool: usize,
+    /// Its key has a seat and does not vote.
+    pub abstains: bool,
 }
 
 /// A validator and its newest signature.
@@ -41,6 +43,9 @@ pub struct NetworkEntry {
     pub key: String,
     /// `validator` or `observer`.
     pub role: &'static str,
+    /// Its key has a seat and does not vote: its ledger came from a snapshot or a copy, and the key may
+    /// have voted before.
+    pub abstains: bool,
     /// `solo` or `bft`.
     pub orderer: &'static str,
     /// Other nodes that are connected now.
@@ -104,6 +109,7 @@ impl NetworkEntry {
         Ok(Self {
             key: state.key.to_string(),
             role: if set.contains(&state.key) { "validator" } else { "observer" },
+            abstains: state.abstains,
             orderer: state.orderer,
             peers: count(state.peers),
             mempool: count(state.mempool),

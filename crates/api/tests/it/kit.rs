@@ -320,6 +320,7 @@ impl Network {
                 orderer: "solo",
                 peers: 3,
                 mempool: 2,
+                abstains: false,
             }),
             hosting: Arc::clone(&hosting),
         };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use client::transaction_builder::Signer;
-use consensus_bft::{Bft, Peer};
+use consensus_bft::{Abstains, Bft, Peer};
 use contracts::Genesis;
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
 use contracts::governance::{Change, ProposeChange, RegisterNode, RequestCheckpoint};
@@ -108,6 +108,16 @@ impl Network {
 
     /// Starts a node that is told of these others.
     fn start_among(&self, index: usize, others: impl Iterator<Item = usize>) -> Node {
+        self.start_as(index, others, false).0
+    }
+
+    /// The same; the operator may say that its key never voted. Tells whether it abstains.
+    fn start_as(
+        &self,
+        index: usize,
+        others: impl Iterator<Item = usize>,
+        never_voted: bool,
+    ) -> (Node, Abstains) {
         let store = Arc::new(self.stores[index].clone());
         let ledger = Ledger::open(store, Some(self.genesis.clone())).expect("a ledger");
         let peers = others.map(|other| Peer {
@@ -116,9 +126,22 @@ impl Network {
         });
         let folder = self.directory.0.join(index.to_string());
         let bft = Bft::new(key(index as u8 + 1), self.addresses[index], peers.collect(), folder);
-        let clock = Arc::new(SystemClock::default());
-        Node::start_with(Arc::new(ledger), Box::new(bft), clock, Arc::new(Threads::new(1)))
-            .expect("a node")
+        let bft = bft.never_voted(never_voted);
+        let (abstains, clock) = (bft.abstains(), Arc::new(SystemClock::default()));
+        let threads = Arc::new(Threads::new(1));
+        let node = Node::start_with(Arc::new(ledger), Box::new(bft), clock, threads);
+        (node.expect("a node"), abstains)
+    }
+
+    /// A node loses its directory, and its ledger comes back from a snapshot. Gives the anchor's height.
+    fn restore(&mut self, index: usize, file: &[u8]) -> u64 {
+        // A node that never ran has none.
+        let _ = std::fs::remove_dir_all(self.directory.0.join(index.to_string()));
+        self.stores[index] = MemoryStore::new();
+        let trusted = Some(self.genesis.ledger_id());
+        let store = Arc::new(self.stores[index].clone());
+        let restored = restore(file, trusted, &Threads::new(1), store, &mut |_, _| {});
+        restored.expect("it is right").anchor_height.get()
     }
 }
 
@@ -218,8 +241,13 @@ fn registration(network: &Network, signer: &mut Signer, index: usize) -> Submiss
 
 /// Has a certificate of a node's ledger the signature of a validator?
 fn counts(node: &Node, validator: &PublicKey) -> bool {
+    counts_from(node, validator, 1)
+}
+
+/// The same, from a height on.
+fn counts_from(node: &Node, validator: &PublicKey, from: u64) -> bool {
     let view = node.ledger().view();
-    (1..=view.height()).rev().any(|height| {
+    (from..=view.height()).rev().any(|height| {
         let sealed = view.sealed_header(height).expect("the store reads").expect("a header");
         let set = view.validators_in(sealed.header.epoch).expect("the store reads");
         let set = set.expect("a past epoch has its validators");
@@ -289,7 +317,7 @@ fn checkpoint(nodes: &[&Node], asker: &mut Signer) {
 #[test]
 fn a_fifth_node_begins_with_a_snapshot() {
     const EPOCH: u64 = 6;
-    let network = Network::new("snapshot", 5, EPOCH as u32);
+    let mut network = Network::new("snapshot", 5, EPOCH as u32);
     let kept = network.directory.0.join("checkpoints");
     let mut nodes: Vec<_> = (0..4).map(|index| network.start(index)).collect();
     nodes[0].checkpoints().keep_in(kept.clone());
@@ -304,11 +332,7 @@ fn a_fifth_node_begins_with_a_snapshot() {
 
     let mut file = Vec::new();
     create(&nodes[0].ledger().view(), &kept, &mut file, &mut |_| {}).expect("a snapshot");
-    let trusted = Some(network.genesis.ledger_id());
-    let store = Arc::new(network.stores[4].clone());
-    let restored = restore(&file[..], trusted, &Threads::new(1), store, &mut |_, _| {});
-    let anchor = restored.expect("it is right").anchor_height.get();
-    assert!(anchor > 3 * EPOCH);
+    assert!(network.restore(4, &file) > 3 * EPOCH);
 
     let fifth = network.start_among(4, 0..4);
     let target = height(&nodes[0]) + 2 * EPOCH;
@@ -400,4 +424,82 @@ fn a_ledger_that_one_node_ordered_alone_becomes_one_of_four() {
     assert_eq!(without.code, 0);
     nodes.insert(0, network.start(0));
     agree(&nodes.iter().collect::<Vec<_>>(), without.position.height);
+}
+
+#[test]
+fn a_validator_that_lost_its_directory_follows_without_a_vote() {
+    let mut network = Network::new("lost-directory", 4, SHORT_EPOCH);
+    let kept = network.directory.0.join("checkpoints");
+    let mut nodes: Vec<_> = (0..4).map(|index| network.start(index)).collect();
+    nodes[0].checkpoints().keep_in(kept.clone());
+    let mut owner = Signer::new(key(9), network.genesis.ledger_id(), Sequence::new(1));
+    assert_eq!(submit(&nodes[0], appointment(&mut owner, 20)).code, 0);
+    let mut regulator = Signer::new(key(20), network.genesis.ledger_id(), Sequence::new(1));
+    checkpoint(&nodes.iter().collect::<Vec<_>>(), &mut regulator);
+    let mut file = Vec::new();
+    create(&nodes[0].ledger().view(), &kept, &mut file, &mut |_| {}).expect("a snapshot");
+    let fourth = key(4).public();
+    until("the fourth validator's vote counts", || counts(&nodes[0], &fourth));
+    nodes.pop().expect("the fourth").stop().expect("a graceful end");
+    // Its last votes may stand in one more block.
+    let since = height(&nodes[0]) + 2;
+
+    network.restore(3, &file);
+    // Also when it is started again: then the engine's directory is there.
+    for _ in 0..2 {
+        let (node, abstains) = network.start_as(3, 0..3, false);
+        let target = height(&nodes[0]) + u64::from(SHORT_EPOCH) + 1;
+        until("it follows over the end of an epoch", || height(&node) >= target);
+        assert!(abstains.get(), "it says so");
+        agree(&[&nodes[0], &node], target);
+        let next = submit(&node, appointment(&mut owner, 30 + (target % 100) as u8));
+        assert_eq!(next.code, 0, "what it passes on is ordered");
+        assert!(!counts_from(&nodes[0], &fourth, since), "it may have voted before");
+        node.stop().expect("a graceful end");
+    }
+    // Its operator takes it upon himself.
+    let (node, abstains) = network.start_as(3, 0..3, true);
+    until("its vote counts again", || counts_from(&nodes[0], &fourth, since));
+    assert!(!abstains.get());
+    node.stop().expect("a graceful end");
+}
+
+#[test]
+fn a_node_that_began_with_a_snapshot_before_it_got_its_seat_votes() {
+    let mut network = Network::new("restored-newcomer", 5, SHORT_EPOCH);
+    let kept = network.directory.0.join("checkpoints");
+    let nodes: Vec<_> = (0..4).map(|index| network.start(index)).collect();
+    nodes[0].checkpoints().keep_in(kept.clone());
+    let ledger_id = network.genesis.ledger_id();
+    let signer = |number| Signer::new(key(number), ledger_id, Sequence::new(1));
+    let mut owner = signer(9);
+    let mut regulators: Vec<_> = (20..25).map(signer).collect();
+    for (index, regulator) in regulators.iter_mut().enumerate() {
+        assert_eq!(submit(&nodes[0], appointment(&mut owner, 20 + index as u8)).code, 0);
+        assert_eq!(submit(&nodes[0], registration(&network, regulator, index)).code, 0);
+    }
+    let in_office = nodes[0].ledger().rules().epoch_of(height(&nodes[0])) + 2;
+    checkpoint(&nodes.iter().collect::<Vec<_>>(), &mut regulators[0]);
+    let mut file = Vec::new();
+    create(&nodes[0].ledger().view(), &kept, &mut file, &mut |_| {}).expect("a snapshot");
+    network.restore(4, &file);
+    let (node, abstains) = network.start_as(4, 0..4, false);
+    let first = nodes[0].ledger().rules().first_height_of(in_office);
+    until("the regulators come into office", || height(&node) >= first);
+
+    let fifth = key(5).public();
+    let add = Bounded::try_from(vec![fifth]).expect("one key");
+    let body = ProposeChange { change: Change::Seats { remove: Bounded::default(), add } };
+    let others: Vec<_> = (21..25).map(key).collect();
+    let others: Vec<_> = others.iter().collect();
+    let proposal = regulators[0].submission(body, Vec::new(), &others, valid_until());
+    assert_eq!(submit(&nodes[2], proposal.expect("small")).code, 0);
+    until("the newcomer's vote counts", || counts(&nodes[0], &fifth));
+    assert!(!abstains.get());
+    node.stop().expect("a graceful end");
+    let (again, abstains) = network.start_as(4, 0..4, false);
+    let since = height(&nodes[0]) + 2;
+    until("it votes after a restart", || counts_from(&nodes[0], &fifth, since));
+    assert!(!abstains.get());
+    again.stop().expect("a graceful end");
 }

@@ -89,16 +89,22 @@ struct NetworkArgs {
     /// where they listen.
     #[arg(long, value_name = "PEER", env = "GRIDTALLY_PEERS", value_delimiter = ',')]
     peer: Vec<Peer>,
+    /// This node's key has surely never voted anywhere. On a ledger that came from a snapshot or a copy,
+    /// a key that has a seat votes only when this is said, or when the seat begins while the node looks
+    /// on: a key that votes twice for one height does what a liar does.
+    #[arg(long, env = "GRIDTALLY_KEY_NEVER_VOTED")]
+    key_never_voted: bool,
 }
 
 impl NetworkArgs {
     /// Flags go before the file.
     fn over(self, file: NetworkConfig) -> NetworkConfig {
-        let NetworkConfig { listen, peers } = file;
+        let NetworkConfig { listen, peers, key_never_voted } = file;
         let told = |peer: &Peer| format!("{}@{}", peer.key, peer.address);
         NetworkConfig {
             listen: self.peer_listen.or(listen),
             peers: if self.peer.is_empty() { peers } else { self.peer.iter().map(told).collect() },
+            key_never_voted: self.key_never_voted || key_never_voted,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 
 use api::{Api, ApiConfig, Hosting, Metrics, NetworkState, ReadModel, Sources};
-use consensus_bft::{Bft, Connected};
+use consensus_bft::{Abstains, Bft, Connected};
 use ledger::Ledger;
 use ledger::private_store::PrivateFiles;
 use ledger::prune::Keep;
@@ -80,7 +80,7 @@ impl LedgerParts {
             verifier: Arc::new(Threads::per_core()),
         };
         let public = config.key.public();
-        let connected = self.bft.as_ref().map(Bft::connected);
+        let of_bft = self.bft.as_ref().map(|bft| (bft.connected(), bft.abstains()));
         let node = Arc::new(start_node(config, self.bft, self.private)?);
         if let Some(directory) = &self.checkpoints {
             node.checkpoints().keep_in(directory.clone());
@@ -95,7 +95,7 @@ impl LedgerParts {
             proof_exporter: Arc::new(crate::commands::proof::export),
             metrics,
             read_model: self.read_model.map(ReadModel::new),
-            network: network_source(public, connected, &node_slot),
+            network: network_source(public, of_bft, &node_slot),
             hosting,
             snapshot_writer: self.checkpoints.map(snapshot_writer),
         };
@@ -158,7 +158,7 @@ fn sources(node: &Arc<OnceLock<Weak<Node>>>, store: &Arc<dyn Store>) -> Sources 
 /// The node among the others; without peers once it has stopped.
 fn network_source(
     key: PublicKey,
-    connected: Option<Connected>,
+    of_bft: Option<(Connected, Abstains)>,
     node: &Arc<OnceLock<Weak<Node>>>,
 ) -> api::NetworkSource {
     let node = Arc::clone(node);
@@ -167,7 +167,8 @@ fn network_source(
         NetworkState {
             key,
             orderer: status.as_ref().map_or("solo", |status| status.orderer),
-            peers: connected.as_ref().map_or(0, Connected::count),
+            peers: of_bft.as_ref().map_or(0, |(connected, _)| connected.count()),
+            abstains: of_bft.as_ref().is_some_and(|(_, abstains)| abstains.get()),
             mempool: status.map_or(0, |status| status.mempool),
         }
     })

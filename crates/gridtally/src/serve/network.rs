@@ -21,6 +21,9 @@ pub struct NetworkConfig {
     /// The others, as `ed25519:HEX@ADDRESS:PORT`.
     #[serde(default)]
     pub peers: Vec<String>,
+    /// This node's key has surely never voted anywhere.
+    #[serde(default)]
+    pub key_never_voted: bool,
 }
 
 impl NetworkConfig {
@@ -60,6 +63,7 @@ impl NetworkConfig {
         }
         // The engine listens on a thread of its own; whether the port is free is found out here.
         TcpListener::bind(listen).map_err(|error| listen_error(listen, error))?;
-        Ok(Some(Bft::new(key.clone(), listen, peers, directory.consensus())))
+        let bft = Bft::new(key.clone(), listen, peers, directory.consensus());
+        Ok(Some(bft.never_voted(self.key_never_voted)))
     }
 }

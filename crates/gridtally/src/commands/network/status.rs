@@ -179,6 +179,7 @@ fn document(network: &NetworkFile, asked: &[Asked]) -> Value {
             "state_root": it.field("state_root"),
             "peers": it.field("peers"),
             "role": it.field("role"),
+            "abstains": it.field("abstains"),
             "api": it.node.url(),
             "pid": it.pid,
             "epoch": it.field("epoch"),
@@ -230,7 +231,11 @@ fn print(network: &NetworkFile, asked: &[Asked], down: usize) -> Result<(), Ende
             Ok(_) => format!("{}/{}", text(it.field("epoch")), text(it.field("view"))),
             Err(_) => String::new(),
         };
-        let role = if it.answer.is_ok() { text(it.field("role")) } else { "down".to_owned() };
+        let role = match &it.answer {
+            Ok(_) if it.field("abstains") == true => "abstains".to_owned(),
+            Ok(_) => text(it.field("role")),
+            Err(_) => "down".to_owned(),
+        };
         table.add_row([
             it.node.name.clone(),
             role,
