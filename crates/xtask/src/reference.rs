@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use contracts::genesis::Privacy;
 use contracts::transaction::{Entry, TABLE, Who};
 use contracts::{Event, Malformed, Rejection};
 
@@ -81,6 +82,10 @@ fn transactions(source: &dyn Fn(&Entry) -> Result<String>) -> Result<String> {
         writeln!(page, "- Expires: {expiry}.")?;
         if entry.when_suspended {
             writeln!(page, "- A suspended party may still send it.")?;
+        }
+        if let Some(privacy) = entry.privacy {
+            let ledgers = if privacy == Privacy::Private { "private" } else { "open" };
+            writeln!(page, "- Taken on {ledgers} ledgers only.")?;
         }
         let fields = fields(&source, &declaration);
         if !fields.is_empty() {

@@ -137,9 +137,39 @@ fn values_stay_with_the_distributor_and_the_household_and_are_erased_for_good() 
 }
 
 impl Street {
+    /// The distributor states twice the energy. Nobody else can see it; the household's check names the
+    /// line, and a price that is not the tariff's is refused by all.
+    fn wrong_bill(&self) {
+        let world = &self.world;
+        let (period, home) = ("2026-07-01..2026-07-02", &self.home);
+        let path = format!("/v1/usage-points/{home}/bill-draft?billing_period={period}");
+        let mut draft = world.connection("distributor-1").get_json(&path).unwrap();
+        let issue = ["issue-private-bill", "--usage-point", home, "--billing-period", period];
+        let from_draft = |draft: &Value| {
+            let file = world.file("draft.json", &draft.to_string());
+            let send = [&issue[..], &["--draft", &file]].concat();
+            world.send("distributor-1", &send)
+        };
+        draft["lines"][0]["energy_wh"] = "96000".into();
+        assert_eq!(from_draft(&draft)["name"], "LineDiffers");
+        draft["lines"][0]["exact_milli_micro"] = "480000000000".into();
+        draft["lines"][0]["amount_micro"] = "480000000".into();
+        draft["total_micro"] = "480000000".into();
+        assert_eq!(from_draft(&draft)["status"], "accepted");
+        let list = world.as_party("anna", &["show", "bills", home]);
+        let bill = list["items"][0]["bill"].as_str().unwrap();
+        let (key, node) = (world.key("anna"), world.node.url.as_str());
+        let output = run(&["bill", "check", bill, "--node", node, "--key", &key, "--json"]);
+        assert_eq!(output.status.code(), Some(1));
+        let differs: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let difference = differs["difference"].as_str().unwrap();
+        assert!(difference.contains("line 1") && difference.contains("96000"), "{difference}");
+    }
+
     /// The distributor bills, the household checks and disputes, a regulator looks and decides.
     fn bill_check_dispute(&self, table: &str) {
         let world = &self.world;
+        self.wrong_bill();
         let bill = self.bill_over("2026-07-01..2026-07-02");
         let total = world.as_party("anna", &["show", "bill", &bill])["total_micro"].clone();
         assert_eq!(total, "240000000");
@@ -189,7 +219,7 @@ impl Street {
         assert_eq!(street.readings("anna", FIRST)["erased"], true);
         let world = &street.world;
         let bills = world.as_party("anna", &["show", "bills", &street.home]);
-        assert_eq!(bills["items"][0]["total_micro"], "240000000");
+        assert_eq!(bills["items"][1]["total_micro"], "240000000");
         // The household's own proof holds what it always held.
         let (genesis, proof) = (world.at("node/genesis.json"), world.at("bill.json"));
         expect(0, &["verify", "--genesis", &genesis, &proof]);
