@@ -219,6 +219,20 @@ impl Viewer {
                     || body.is_some_and(|body| self.is_concerned(state, body))))
     }
 
+    fn is_assigned(&self, state: &dyn State, target: &AssignmentTarget) -> bool {
+        match *target {
+            AssignmentTarget::UsagePoint(id) => self.sees_usage_point_id(state, id),
+            AssignmentTarget::Station(station) => self.runs_station(state, station),
+        }
+    }
+
+    fn is_charged(&self, state: &dyn State, target: &ChargeTarget) -> bool {
+        match *target {
+            ChargeTarget::UsagePoint(id) => self.sees_usage_point_id(state, id),
+            ChargeTarget::Station(station) => self.runs_station(state, station),
+        }
+    }
+
     /// Is the body about the reader, or public among the parties?
     fn is_concerned(&self, state: &dyn State, body: &Body) -> bool {
         let point = |id: UsagePointId| self.sees_usage_point_id(state, id);
@@ -273,14 +287,8 @@ impl Viewer {
             Body::IssuePrivateBill(body) => point(body.usage_point),
             Body::EstimateDay(body) => point(body.usage_point),
             Body::CorrectReading(body) => point(body.usage_point),
-            Body::AssignTariff(body) => match body.target {
-                AssignmentTarget::UsagePoint(id) => point(id),
-                AssignmentTarget::Station(station) => self.runs_station(state, station),
-            },
-            Body::ChargeSlots(body) => match body.target {
-                ChargeTarget::UsagePoint(id) => point(id),
-                ChargeTarget::Station(station) => self.runs_station(state, station),
-            },
+            Body::AssignTariff(body) => self.is_assigned(state, &body.target),
+            Body::ChargeSlots(body) => self.is_charged(state, &body.target),
             Body::WithdrawSlotCharge(body) => point(body.usage_point),
             Body::IssueBill(body) => body.usage_points.iter().any(|id| point(*id)),
             Body::PayBill(body) => point(body.usage_point),
@@ -362,10 +370,8 @@ impl Viewer {
             Event::Posted { debit, credit, .. } => {
                 self.sees_account(debit) || self.sees_account(credit)
             }
-            Event::TokensBought { buyer, aggregator, .. } => {
-                self.is(*buyer) || self.is(*aggregator)
-            }
-            Event::TokensRedeemed { holder, aggregator, .. } => {
+            Event::TokensBought { buyer: holder, aggregator, .. }
+            | Event::TokensRedeemed { holder, aggregator, .. } => {
                 self.is(*holder) || self.is(*aggregator)
             }
         }

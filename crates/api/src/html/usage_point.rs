@@ -96,7 +96,11 @@ fn day(it: &UsagePointPage) -> Markup {
 }
 
 fn unseen(it: &UsagePointPage) -> Markup {
-    if it.readings.erased { text("erased") } else { withheld() }
+    match (it.readings.erased, it.readings.not_held) {
+        (true, _) => text("erased"),
+        (_, true) => text("not on this node"),
+        _ => withheld(),
+    }
 }
 
 fn slot_row(slot: &ChargeSlot, currency: &CurrencyEntry) -> Vec<Markup> {

@@ -346,7 +346,8 @@ pub const OPERATIONS: &[Operation] = &[
         "billing",
         "The bill over a period as it would be issued now, from the readings that this node holds.",
     )
-    .with(&["billing_period"]),
+    .with(&["billing_period"])
+    .problem(&[problem::NOT_ENTITLED, problem::VALUES_NOT_HELD]),
     read::<ChargesDay>(
         "/v1/usage-points/{usage_point}/charges",
         "billing",

@@ -7,13 +7,14 @@ use std::fmt::Display;
 use contracts::account::{BuyTokens, RedeemTokens};
 use contracts::billing::{ChargeSlots, ChargeTarget, FineRules, IssueBill};
 use contracts::metering::{
-    EstimateDay, PublishFrequency, PublishStandardProfile, Registers, SealDay,
+    ErasePayloads, EstimateDay, PublishFrequency, PublishStandardProfile, Registers, SealDay,
+    SealGatewayBatch, SealPrivateDay, SubstituteDay,
 };
 use contracts::registry::{
     AppointRegulator, AuthorizeGateway, InstallMeter, RegisterParty, RegisterUsagePoint, Role,
     UsagePointKind,
 };
-use contracts::tariff::{AssignTariff, AssignmentTarget, PublishTariff};
+use contracts::tariff::{AmendTariff, AssignTariff, AssignmentTarget, PublishTariff};
 use contracts::{Body, Rules};
 use data_encoding::HEXLOWER;
 use primitives::calendar::SettlementPeriod;
@@ -47,25 +48,11 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         Body::AuthorizeGateway(it) => authorize_gateway(it),
         Body::SubmitReading(it) => reading(it.usage_point, it.period, &it.leaf, rules),
         Body::SealDay(it) => seal_day(it),
-        Body::SealPrivateDay(it) => json!({
-            "usage_point": it.usage_point.to_string(),
-            "day": it.day.to_string(),
-            "sequence": it.sequence,
-            "day_root": it.day_root.to_string(),
-            "registers": it.registers.to_string(),
-        }),
-        Body::SubstituteDay(it) => {
-            pairs([("usage_point", &it.usage_point), ("day", &it.day), ("day_root", &it.day_root)])
-        }
-        Body::ErasePayloads(it) => pairs([
-            ("usage_point", &it.usage_point),
-            ("first_day", &it.first_day),
-            ("last_day", &it.last_day),
-        ]),
+        Body::SealPrivateDay(it) => seal_private_day(it),
+        Body::SubstituteDay(it) => substitute_day(it),
+        Body::ErasePayloads(it) => erase_payloads(it),
         Body::CorrectReading(it) => reading(it.usage_point, it.period, &it.leaf, rules),
-        Body::SealGatewayBatch(it) => json!({
-            "day": it.day.to_string(), "entries": it.entries, "root": it.root.to_string(),
-        }),
+        Body::SealGatewayBatch(it) => seal_gateway_batch(it),
         Body::PublishFrequency(it) => publish_frequency(it, rules),
         Body::CorrectFrequency(it) => json!({
             "period": period(it.period, rules), "frequency_millihertz": it.frequency.get(),
@@ -76,11 +63,7 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         Body::SealFrequencyDay(it) => pairs([("day", &it.day), ("day_root", &it.day_root)]),
         Body::PublishTariff(it) => publish_tariff(it, rules),
         Body::AssignTariff(it) => assign_tariff(it, rules),
-        Body::AmendTariff(it) => json!({
-            "tariff": it.tariff.to_string(),
-            "first_period": period(it.first_period, rules),
-            "terms": tariff::terms(&it.terms),
-        }),
+        Body::AmendTariff(it) => amend_tariff(it, rules),
         Body::ChargeSlots(_)
         | Body::WithdrawSlotCharge(_)
         | Body::IssueBill(_)
@@ -293,6 +276,37 @@ fn seal_day(it: &SealDay) -> Value {
         "day_root": it.day_root.to_string(),
         "corrects": it.corrects.to_vec(),
     })
+}
+
+fn amend_tariff(it: &AmendTariff, rules: &Rules) -> Value {
+    json!({
+        "tariff": it.tariff.to_string(),
+        "first_period": period(it.first_period, rules),
+        "terms": tariff::terms(&it.terms),
+    })
+}
+
+fn seal_gateway_batch(it: &SealGatewayBatch) -> Value {
+    json!({ "day": it.day.to_string(), "entries": it.entries, "root": it.root.to_string() })
+}
+
+fn seal_private_day(it: &SealPrivateDay) -> Value {
+    json!({
+        "usage_point": it.usage_point.to_string(),
+        "day": it.day.to_string(),
+        "sequence": it.sequence,
+        "day_root": it.day_root.to_string(),
+        "registers": it.registers.to_string(),
+    })
+}
+
+fn substitute_day(it: &SubstituteDay) -> Value {
+    pairs([("usage_point", &it.usage_point), ("day", &it.day), ("day_root", &it.day_root)])
+}
+
+fn erase_payloads(it: &ErasePayloads) -> Value {
+    let (first, last) = (&it.first_day, &it.last_day);
+    pairs([("usage_point", &it.usage_point), ("first_day", first), ("last_day", last)])
 }
 
 fn publish_frequency(it: &PublishFrequency, rules: &Rules) -> Value {

@@ -56,10 +56,7 @@ fn open(event: &Event, rules: &Rules) -> Value {
         Event::UsagePointRegistered { usage_point }
         | Event::CreditChanged { usage_point, .. }
         | Event::FineReversed { usage_point, .. } => pairs([("usage_point", usage_point)]),
-        Event::GatewayAuthorized { usage_point, gateway } => json!({
-            "usage_point": usage_point.to_string(),
-            "gateway": gateway.map(|gateway| gateway.to_string()),
-        }),
+        Event::GatewayAuthorized { .. } | Event::PayloadsErased { .. } => of_usage_point(event),
         Event::BillIssued(_)
         | Event::BillRefused { .. }
         | Event::BillPaid { .. }
@@ -97,7 +94,6 @@ fn open(event: &Event, rules: &Rules) -> Value {
         | Event::CheckpointAgreed { .. }
         | Event::ClockAdvanced { .. } => of_governance(event),
         Event::MeterInstalled { .. }
-        | Event::PayloadsErased { .. }
         | Event::ReadingSubmitted { .. }
         | Event::ReadingLate { .. }
         | Event::DayEstimated { .. }
@@ -110,6 +106,23 @@ fn open(event: &Event, rules: &Rules) -> Value {
         | Event::TariffAssigned { .. }
         | Event::SlotsCharged { .. }
         | Event::SlotChargeWithdrawn { .. } => of_periods(event, rules),
+    }
+}
+
+/// The events about a usage point as such.
+fn of_usage_point(event: &Event) -> Value {
+    match event {
+        Event::GatewayAuthorized { usage_point, gateway } => json!({
+            "usage_point": usage_point.to_string(),
+            "gateway": gateway.map(|gateway| gateway.to_string()),
+        }),
+        Event::PayloadsErased { usage_point, first_day, last_day, by } => pairs([
+            ("usage_point", usage_point),
+            ("first_day", first_day),
+            ("last_day", last_day),
+            ("by", by),
+        ]),
+        _ => Value::Null,
     }
 }
 
@@ -253,12 +266,6 @@ fn of_periods(event: &Event, rules: &Rules) -> Value {
             "day_root": day_root.to_string(),
             "revision": revision,
         }),
-        Event::PayloadsErased { usage_point, first_day, last_day, by } => pairs([
-            ("usage_point", usage_point),
-            ("first_day", first_day),
-            ("last_day", last_day),
-            ("by", by),
-        ]),
         Event::ReadingCorrected { usage_point, period: it, revision } => json!({
             "usage_point": usage_point.to_string(), "period": period(it), "revision": revision,
         }),

@@ -45,15 +45,22 @@ pub(super) fn load_readings(
         Ok(loaded) => answer.with(&loaded, (rules, day)).map_err(Problem::internal),
         Err(_) => {
             answer.withheld = false;
-            let seal = metered.seal.filter(|_| rules.is_private());
-            answer.not_held = match seal {
-                Some(seal) => !read.state(|state| state.is_erased(id, day, seal.position))?,
-                None => false,
-            };
+            answer.not_held = is_elsewhere(read, id, day)?;
             answer.erased = !answer.not_held;
             Ok(answer)
         }
     }
+}
+
+/// On a private ledger, values that this node lacks may lie on others: those that were not erased.
+fn is_elsewhere(read: &Read, id: UsagePointId, day: LocalDay) -> Result<bool, Problem> {
+    if !read.rules().is_private() {
+        return Ok(false);
+    }
+    read.state(|state| {
+        let seal = state.metered_day(id, day).seal;
+        seal.is_some_and(|seal| !state.is_erased(id, day, seal.position))
+    })
 }
 
 /// Does the reader see the readings of a day?
@@ -300,8 +307,8 @@ pub(super) fn load_charges(
     match read.state(|state| slot_charges(rules, state, id, day))? {
         Ok(charges) => answer.with(&charges, rules).map_err(Problem::internal),
         Err(Rejection::PayloadErased) => {
-            answer.withheld = false;
-            answer.erased = true;
+            answer.withheld = is_elsewhere(read, id, day)?;
+            answer.erased = !answer.withheld;
             Ok(answer)
         }
         Err(other) => Err(Problem::internal(other)),

@@ -37,6 +37,9 @@ pub fn addresses_with_patterns(network: &Network) -> Vec<(String, String)> {
             if matches!(operation.path, "/v1/unit" | "/v1/bill" | "/v1/search/readings") {
                 address = format!("{address}?usage_point={}", network.usage_point);
             }
+            if operation.path.ends_with("/bill-draft") {
+                address = format!("{address}?billing_period={}", network.day);
+            }
             (address, operation.path.to_owned())
         })
         .collect();

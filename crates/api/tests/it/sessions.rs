@@ -194,6 +194,7 @@ fn table(network: &Network) -> Vec<Guarded> {
     let point = |pattern, more: &str, values| of(pattern, OfThePoint, more, values);
     let open = |pattern, more: &str| of(pattern, Everybody, more, |_| true);
     let this_day = format!("?day={day}");
+    let this_period = format!("?billing_period={day}");
     let of_point = format!("?usage_point={usage_point}");
     let slots: Values = |it| it["slots"].is_array() || it["total"].is_object();
     vec![
@@ -204,6 +205,7 @@ fn table(network: &Network) -> Vec<Guarded> {
         point("/v1/usage-points/{usage_point}/estimate", &this_day, |it| any(&it["known"], |_| true)),
         point("/v1/usage-points/{usage_point}/registers", &this_day, |it| it["import_wh"].is_string() || it["period"].is_object()),
         point("/v1/usage-points/{usage_point}/charges", &this_day, slots),
+        point("/v1/usage-points/{usage_point}/bill-draft", &this_period, |it| it["lines"].is_array()),
         point("/v1/usage-points/{usage_point}/bills", "", |it| it["items"][0]["total_micro"].is_string()),
         point("/v1/usage-points/{usage_point}/dues", "", |it| it["open_micro"].is_string() || any(&it["bills"], |bill| bill["open_micro"].is_string()) || any(&it["disputes"], amount)),
         point("/v1/usage-points/{usage_point}/statement", "", |it| it["opening_micro"].is_string() || it["closing_micro"].is_string() || any(&it["items"], |it| amount(it) || it["balance_micro"].is_string())),
@@ -356,7 +358,8 @@ async fn every_role_at_every_address() {
             };
             let entitled = seers == Seers::Everybody || sees.contains(&seers);
             let answer = seen.json();
-            if !entitled && (of_tokens || pattern == "/v1/bills/{bill}/proof") {
+            let refused = ["/v1/bills/{bill}/proof", "/v1/usage-points/{usage_point}/bill-draft"];
+            if !entitled && (of_tokens || refused.contains(&pattern)) {
                 if answer["code"] != "NotEntitled" {
                     wrong.push(format!("{role} at {path}: {answer:#}"));
                 }
