@@ -232,7 +232,8 @@ fn prove(running: &Running, directory: &Directory, report: &DayReport) -> Result
     std::fs::create_dir_all(directory.proofs())?;
     let trusted = TrustAnchor::Genesis(Box::new(directory.genesis()?));
     let reader = running.node().reader();
-    running.runtime.block_on(reader.provable(report.height));
+    let last = reader.view()?.head().last_non_empty;
+    running.runtime.block_on(reader.provable(last));
     let view = reader.view()?;
     let bar = output::progress(report.bills.len() as u64, "bills");
     bar.set_prefix("proofs");
