@@ -420,7 +420,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`ConnectionError`], before the first byte.
-    pub fn open(&self, path: &str) -> Result<impl Read + use<>, ConnectionError> {
+    pub fn stream(&self, path: &str) -> Result<impl Read + use<>, ConnectionError> {
         // A token that was not used for a while may be over: a short question renews it.
         self.get("/v1/status")?;
         let token = self.token()?;

@@ -198,7 +198,7 @@ impl Create {
     /// From a node that runs, which writes it while it goes on.
     fn of_node(&self, node: &str, unfinished: &Path) -> Result<(Manifest, u64), Ended> {
         let node = NodeAddress { node: node.to_owned() }.connect_as(&self.own)?;
-        let mut input = node.open("/v1/snapshot").map_err(connect::ended)?;
+        let mut input = node.stream("/v1/snapshot").map_err(connect::ended)?;
         let mut out = BufWriter::new(File::create(unfinished)?);
         let bar = output::progress(0, "bytes");
         bar.set_prefix("receiving");
