@@ -235,7 +235,9 @@ impl PrivatePayloads {
             let (first, last) = (TransactionId::new([0; 32]), TransactionId::new([255; 32]));
             let stale: Vec<_> =
                 wanted.range(of_day(first)..=of_day(last)).map(|(key, _)| *key).collect();
-            stale.iter().for_each(|key| drop(wanted.remove(key)));
+            for key in stale {
+                wanted.remove(&key);
+            }
             if may {
                 for key in needed(&view, (usage_point, day))? {
                     if store.get(&key)?.is_none() {
