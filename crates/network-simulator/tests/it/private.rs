@@ -17,6 +17,7 @@ use commonware_p2p::simulated::{
 use commonware_p2p::{Manager as _, Message, Receiver};
 use commonware_runtime::{Clock as _, Handle, Runner as _, Spawner, Supervisor, deterministic};
 use commonware_utils::{NZUsize, Probability};
+use consensus_bft::Told;
 use consensus_bft::engine::{CHANNELS, Config, Network, Pace, max_message_size, quota};
 use consensus_bft::membership::engine_key;
 use contracts::billing::{DecideDispute, DisputeBill, IssuePrivateBill, bill_id, draft_bill};
@@ -216,6 +217,7 @@ impl World {
             peers: Vec::new(),
             prefix: format!("n{node}"),
             pace: Pace::default(),
+            told: Told::default(),
         };
         let works = ordering.clone();
         let task = self.context.child("node").spawn(move |context| async move {
