@@ -269,6 +269,7 @@ fn table(network: &Network) -> Vec<Guarded> {
 /// Addresses that another test looks at, and why they are not in the table.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("get", "/v1/live", "live.rs: every frame within the rights of its session"),
+    ("get", "/v1/snapshot", "snapshot.rs: the node's organisation and regulators"),
     ("get", "/metrics", "metrics.rs: numbers without ids and amounts"),
     ("get", "/", "pages.rs: made of the same answers"),
     ("get", "/usage-points/{usage_point}", "pages.rs"),

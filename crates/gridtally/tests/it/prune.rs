@@ -76,7 +76,8 @@ fn a_stopped_node_is_pruned_and_goes_on() {
     assert_eq!((&shown["pruned"], &shown["kind_name"]), (&true.into(), &"BuyTokens".into()));
     // The receipt, its paths and the anchor are as before; the transaction itself is not in the file.
     let node = world.connection("regulator");
-    for (id, before) in bought.iter().zip(&proofs) {
+    // The newest purchase stands in one of the two blocks that stay whole.
+    for (id, before) in bought[..5].iter().zip(&proofs) {
         let file = world.at("receipt.json");
         std::fs::write(&file, node.transaction_proof(id).unwrap()).unwrap();
         let genesis = world.at("node/genesis.json");
@@ -91,7 +92,16 @@ fn a_stopped_node_is_pruned_and_goes_on() {
     }
     assert_eq!(wallet(&world), accounts);
     world.buy_tokens("distributor-1", "another", 10);
-    let found = world.json(&["show", "transactions", "--kind", "BuyTokens"]);
+    // The read model was made anew from what is left.
+    let node = world.connection("regulator");
+    let begin = Instant::now();
+    let found = loop {
+        match node.get_json("/v1/search/transactions?kind=BuyTokens") {
+            Ok(found) => break found,
+            Err(error) => assert!(begin.elapsed().as_secs() < 60, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
     assert_eq!(found["items"].as_array().map(Vec::len), Some(7), "{found}");
 }
 
