@@ -73,13 +73,20 @@ enum Lateness {
 
 impl Application {
     pub(crate) fn new(
-        ordering: Ordering,
-        schemes: Schemes,
-        mailbox: Mailbox,
-        epocher: FixedEpocher,
+        ordering: &Ordering,
+        schemes: &Schemes,
+        mailbox: &Mailbox,
+        epocher: &FixedEpocher,
         pace: Pace,
     ) -> Self {
-        Self { ordering, schemes, mailbox, epocher, pace, kept: Arc::default() }
+        Self {
+            ordering: ordering.clone(),
+            schemes: schemes.clone(),
+            mailbox: mailbox.clone(),
+            epocher: epocher.clone(),
+            pace,
+            kept: Arc::default(),
+        }
     }
 
     /// What the application works with.

@@ -212,20 +212,12 @@ where
         marshal_config,
     )
     .await;
-    let application = Application::new(
-        ordering.clone(),
-        schemes.clone(),
-        mailbox.clone(),
-        epocher.clone(),
-        config.pace,
-    );
+    let application = Application::new(&ordering, &schemes, &mailbox, &epocher, config.pace);
     let (child, wrapped) = (runtime.child("application"), wrap(application.clone()));
     let adapter = Deferred::new(child, wrapped, mailbox.clone(), epocher.clone());
     let (inbox, updates) = Inbox::new();
     marshal.start(inbox, buffer, fetch);
-    if let Some(bridge) = bridge.filter(|_| progress.processed().is_none()) {
-        hand_over(&mailbox, bridge).await?;
-    }
+    hand_over(&mailbox, bridge.filter(|_| progress.processed().is_none())).await?;
     exchange(&runtime, ordering, passed_on, private);
     let blocks = ahead::start(&runtime, application.clone(), updates);
 
@@ -252,7 +244,8 @@ where
 }
 
 /// Gives marshal the bridge, which no peer has: it finds its floor here.
-async fn hand_over(mailbox: &Mailbox, bridge: OrderedBlock) -> Result<(), NodeError> {
+async fn hand_over(mailbox: &Mailbox, bridge: Option<OrderedBlock>) -> Result<(), NodeError> {
+    let Some(bridge) = bridge else { return Ok(()) };
     let round = bridge.context().round;
     match mailbox.verified(round, bridge.digested()).await {
         true => Ok(()),
