@@ -11,7 +11,6 @@
 //! chance: the same plan gives the same blocks.
 
 use contracts::Rejection;
-use contracts::genesis::Genesis;
 use primitives::identifier::{LedgerId, TransactionId};
 use primitives::units::OutOfRange;
 use thiserror::Error;
@@ -21,7 +20,7 @@ use ledger::LedgerError;
 
 use crate::desk::{Desk, DeskError};
 use crate::pace::Pace;
-use crate::plan::{DayPlan, PlanError, genesis};
+use crate::plan::{DayPlan, PlanError, genesis_among};
 use crate::report::{DayReport, Phase, Progress};
 
 mod books;
@@ -44,7 +43,7 @@ pub enum DayError {
     OtherGenesis {
         /// The ledger at the desk.
         found: LedgerId,
-        /// The ledger of [`genesis`].
+        /// The ledger of [`genesis_among`].
         wanted: LedgerId,
     },
     /// The ledger is not new.
@@ -97,7 +96,8 @@ pub enum DayError {
     },
 }
 
-/// Plays the day of `plan` on the new ledger at `desk`, founded with [`genesis`] of the same plan.
+/// Plays the day of `plan` on the new ledger at `desk`, founded with [`genesis_among`] of the
+/// same plan.
 ///
 /// `progress` is told after every step; `pace` waits after every slot.
 ///
@@ -109,7 +109,7 @@ pub fn run_day(
     pace: &mut dyn Pace,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<DayReport, DayError> {
-    require_new_ledger(&genesis(plan)?, desk)?;
+    require_new_ledger(plan, desk)?;
     let mut stage = Stage::open(plan, desk, progress)?;
 
     stage.enter(Phase::Registration);
@@ -135,15 +135,19 @@ pub fn run_day(
     books::report(&mut stage, &network, fixed_point, pace.elapsed())
 }
 
-/// Public keys act here, so the ledger must be the plan's own demonstration, and a new one.
-fn require_new_ledger(wanted: &Genesis, desk: &mut dyn Desk) -> Result<(), DayError> {
+/// Public keys act here, so the ledger must be the plan's own demonstration, among however many
+/// validators, and a new one; several of them make empty blocks from the beginning.
+fn require_new_ledger(plan: &DayPlan, desk: &mut dyn Desk) -> Result<(), DayError> {
     let view = desk.view()?;
-    if view.rules().genesis() != wanted {
+    let found = view.rules().genesis();
+    let validators = found.validators.len();
+    let wanted = genesis_among(plan, u32::try_from(validators).expect("a set is small"))?;
+    if *found != wanted {
         let (found, wanted) = (view.rules().ledger_id(), wanted.ledger_id());
         return Err(DayError::OtherGenesis { found, wanted });
     }
-    match view.height() {
+    match view.head().transactions {
         0 => Ok(()),
-        height => Err(DayError::NotNew { height }),
+        _ => Err(DayError::NotNew { height: view.height() }),
     }
 }

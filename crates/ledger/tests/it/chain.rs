@@ -109,7 +109,7 @@ fn who_orders_learns_what_may_have_been_ordered_before() {
     let again = append(&ledger, vec![appoint(&rules, 8, 1_500)]).unwrap();
     assert_eq!(again[0].code, 100, "it never acts");
     let position = ledger.view().position_of(&high[0].transaction).unwrap();
-    assert_eq!(position.map(|position| position.height), Some(3), "its first receipt stays");
+    assert_eq!(position.map(|position| position.height), Some(2), "its first receipt stays");
 }
 
 #[test]
