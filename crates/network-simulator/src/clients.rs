@@ -10,11 +10,11 @@ use commonware_macros::select;
 use commonware_runtime::Clock;
 use contracts::account::{BuyTokens, SetBackingLimit};
 use contracts::registry::{AppointRegulator, RegisterParty, Role};
-use ledger::{Outcome, SubmitError};
+use ledger::{Ledger, Outcome, SubmitError};
 use node::Doors;
 use primitives::codec::{Bounded, Text};
 use primitives::envelope::Submission;
-use primitives::identifier::{LedgerId, PartyId};
+use primitives::identifier::{LedgerId, PartyId, TransactionId};
 use primitives::key::SigningKey;
 use primitives::units::{MicroCurrency, Sequence, Timestamp};
 
@@ -54,6 +54,7 @@ pub struct Acknowledged {
 #[derive(Clone)]
 pub struct Door {
     pub doors: Doors,
+    pub ledger: Arc<Ledger>,
     /// Counts the starts of this validator.
     pub start: u64,
 }
@@ -123,6 +124,21 @@ impl Counter {
                 }
             }
             runtime.sleep(Duration::from_millis(random.between(20, 200))).await;
+        }
+    }
+
+    /// Asks until somebody who runs knows the proposal: has it enough approvals to act?
+    pub async fn is_accepted<E: Clock>(&self, runtime: &E, proposal: TransactionId) -> bool {
+        loop {
+            let open = self.open.lock().expect(UNPOISONED).clone();
+            let known = open.into_iter().flatten().find_map(|door| {
+                let found = door.ledger.view().read(|state| state.proposal(&proposal));
+                found.ok()?.ok()
+            });
+            if let Some(proposal) = known {
+                return proposal.acts_from.is_some();
+            }
+            runtime.sleep(Duration::from_millis(100)).await;
         }
     }
 

@@ -151,7 +151,9 @@ impl Council {
             }
             if !add.is_empty() || !remove.is_empty() {
                 let outcome = self.decide(&runtime, seats(&remove, &add)).await;
-                let is_decided = outcome.code == 0;
+                // Who was appointed has a voice two epochs later: until then it is a mere proposal.
+                let is_decided =
+                    outcome.code == 0 && self.counter.is_accepted(&runtime, outcome.id).await;
                 let (stay, go) = if is_decided { (add, remove) } else { (remove, add) };
                 seated.extend(stay);
                 away.extend(go);

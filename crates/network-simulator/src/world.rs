@@ -422,7 +422,7 @@ impl World {
             skew_ms: Arc::clone(&state.skew_ms),
         };
         let verifier = InLine { entropy: [7; 32] };
-        let (ordering, doors) = assemble(ledger, Arc::new(clock), Arc::new(verifier));
+        let (ordering, doors) = assemble(Arc::clone(&ledger), Arc::new(clock), Arc::new(verifier));
         let config = Config {
             key: node_key(validator),
             peers: Vec::new(),
@@ -449,7 +449,7 @@ impl World {
             *report.lock().expect(UNPOISONED) = Some(result);
         });
         if !self.is_liar(validator) {
-            let door = Door { doors, start: state.starts };
+            let door = Door { doors, ledger, start: state.starts };
             self.counter.open.lock().expect(UNPOISONED)[validator] = Some(door);
         }
         self.validators[validator].running.push(Running { task, ordering, ending });
