@@ -4,6 +4,7 @@
 //! says false only of what is invalid for ever, because others may see it later than we do; of what
 //! we cannot judge yet it says nothing until we can.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -109,7 +110,7 @@ impl Application {
         let kept = self.kept.lock().expect(UNPOISONED).remove(&block.hash());
         match kept {
             Some(checked) => Ok(checked),
-            None => self.check(block, parent, parent_hash),
+            None => self.check(block, (parent, parent_hash), &|_| {}),
         }
     }
 
@@ -117,10 +118,11 @@ impl Application {
     /// with one is said when it is executed.
     pub(crate) fn check_ahead(&self, before: &OrderedBlock, blocks: &[OrderedBlock]) {
         let Ordering { ledger, verifier, mempool, .. } = &self.ordering;
-        let chain = blocks.iter().map(|block| block.block().clone()).collect();
+        let chain: Vec<_> = blocks.iter().map(OrderedBlock::block).collect();
         let parent = (before.header(), before.hash());
         let known = |id: &TransactionId| mempool.known(id);
-        let checked = CheckedBlock::check_chain(chain, parent, ledger.rules(), &**verifier, &known);
+        let checked =
+            CheckedBlock::check_chain(&chain, parent, ledger.rules(), &**verifier, &known);
         let mut kept = self.kept.lock().expect(UNPOISONED);
         for (block, checked) in blocks.iter().zip(checked) {
             let Ok(checked) = checked else { return };
@@ -130,24 +132,25 @@ impl Application {
         }
     }
 
+    /// Checks a block on its parent; `unknown` is told of each transaction that this node meets first
+    /// here, in their order.
     fn check(
         &self,
         block: &OrderedBlock,
-        parent: &Header,
-        parent_hash: Hash,
+        parent: (&Header, Hash),
+        unknown: &dyn Fn(&TransactionId),
     ) -> Result<CheckedBlock, LedgerError> {
         let Ordering { ledger, verifier, mempool, .. } = &self.ordering;
-        CheckedBlock::check_after(
-            block.block().clone(),
-            (parent, parent_hash),
-            ledger.rules(),
-            &**verifier,
-            &|id| mempool.known(id),
-        )
+        CheckedBlock::check_after(block.block(), parent, ledger.rules(), &**verifier, &|id| {
+            let known = mempool.known(id);
+            if known.is_none() {
+                unknown(id);
+            }
+            known
+        })
     }
 
     fn keep(&self, checked: CheckedBlock, hash: Hash) {
-        self.ordering.mempool.remember(checked.transactions());
         let executed = self.ordering.ledger.head().header.height;
         let mut kept = self.kept.lock().expect(UNPOISONED);
         kept.retain(|_, block| block.header().height > executed);
@@ -289,8 +292,16 @@ impl Application {
         if let Some(verdict) = self.judge_time(header, parent.header(), lateness)? {
             return Ok(verdict);
         }
-        match self.check(block, parent.header(), parent.hash()) {
+        let unknown = RefCell::new(BTreeSet::new());
+        let is_unknown = |id: &TransactionId| {
+            unknown.borrow_mut().insert(*id);
+        };
+        match self.check(block, (parent.header(), parent.hash()), &is_unknown) {
             Ok(checked) => {
+                let unknown = unknown.into_inner();
+                let met_here =
+                    checked.transactions().iter().filter(|it| unknown.contains(&it.id()));
+                self.ordering.mempool.remember(met_here);
                 self.keep(checked, block.hash());
                 Ok(Verdict::Valid)
             }

@@ -1,5 +1,7 @@
 //! A block: header, transactions, and the payloads that travel beside them.
 
+use std::borrow::Cow;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{Malformed, Rules};
 use primitives::codec::Bounded;
@@ -58,7 +60,7 @@ impl CheckedBlock {
     /// # Errors
     /// [`LedgerError::Block`] with the first thing that is wrong.
     pub fn check(
-        block: Block,
+        block: &Block,
         head: &Head,
         rules: &Rules,
         verifier: &dyn Verifier,
@@ -72,7 +74,7 @@ impl CheckedBlock {
     /// # Errors
     /// As [`CheckedBlock::check`].
     pub fn check_after(
-        block: Block,
+        block: &Block,
         (parent, parent_hash): (&Header, Hash),
         rules: &Rules,
         verifier: &dyn Verifier,
@@ -81,9 +83,9 @@ impl CheckedBlock {
         // The cheap check first: whoever sends a block that follows nothing costs no more than it.
         check_link(&block.header, parent, parent_hash, rules)
             .map_err(|reason| LedgerError::Block { height: block.header.height, reason })?;
-        let submissions = block.submissions.into_vec();
+        let submissions = block.submissions.iter().map(Cow::Borrowed);
         let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, known);
-        Self::of_answers(block.header, answers, (parent, parent_hash), rules)
+        Self::of_answers(block.header.clone(), answers, (parent, parent_hash), rules)
     }
 
     /// The same for blocks that follow each other, the first of them `parent`. The signatures of all of
@@ -93,26 +95,22 @@ impl CheckedBlock {
     /// # Errors
     /// As [`CheckedBlock::check`], for each block.
     pub fn check_chain(
-        blocks: Vec<Block>,
+        blocks: &[&Block],
         (parent, parent_hash): (&Header, Hash),
         rules: &Rules,
         verifier: &dyn Verifier,
         known: Known<'_>,
     ) -> Vec<Result<Self, LedgerError>> {
-        let mut headers = Vec::with_capacity(blocks.len());
-        let mut submissions = Vec::new();
+        let submissions = blocks.iter().flat_map(|block| block.submissions.iter());
+        let submissions = submissions.map(Cow::Borrowed);
+        let mut answers =
+            CheckedTransaction::check_unknown(submissions, rules, verifier, known).into_iter();
+        let mut before = (parent, parent_hash);
+        let mut checked = Vec::with_capacity(blocks.len());
         for block in blocks {
-            headers.push((block.header, block.submissions.len()));
-            submissions.extend(block.submissions);
-        }
-        let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, known);
-        let (mut answers, mut before) = (answers.into_iter(), (parent.clone(), parent_hash));
-        let mut checked = Vec::with_capacity(headers.len());
-        for (header, count) in headers {
-            let own = answers.by_ref().take(count).collect();
-            let next = (header.clone(), header.hash());
-            checked.push(Self::of_answers(header, own, (&before.0, before.1), rules));
-            before = next;
+            let own = answers.by_ref().take(block.submissions.len()).collect();
+            checked.push(Self::of_answers(block.header.clone(), own, before, rules));
+            before = (&block.header, block.header.hash());
         }
         checked
     }

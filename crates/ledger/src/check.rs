@@ -3,6 +3,7 @@
 //! [`CheckedTransaction`] has one constructor, and that constructor verifies signatures and runs
 //! `check`: the type carries the proof, nobody checks twice and nobody forgets.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
@@ -123,19 +124,18 @@ impl CheckedTransaction {
     ///
     /// An id covers neither signatures nor payload. So what is known counts only when it is equal in
     /// everything; whoever puts other signatures or another payload under a known id has them checked.
-    pub fn check_unknown(
-        submissions: Vec<Submission>,
+    pub fn check_unknown<'s>(
+        submissions: impl IntoIterator<Item = Cow<'s, Submission>>,
         rules: &Rules,
         verifier: &dyn Verifier,
         known: Known<'_>,
     ) -> Vec<Result<Self, Malformed>> {
-        let mut answers = Vec::with_capacity(submissions.len());
-        let mut unknown = Vec::new();
+        let (mut answers, mut unknown) = (Vec::new(), Vec::new());
         for submission in submissions {
             let found = known(&submission.transaction.id());
-            let found = found.filter(|found| *found.submission() == submission);
+            let found = found.filter(|found| found.submission() == &*submission);
             if found.is_none() {
-                unknown.push(submission);
+                unknown.push(submission.into_owned());
             }
             answers.push(found.map(Ok));
         }

@@ -64,8 +64,6 @@ impl Waiters {
 struct Waiting {
     pending: Pending,
     size: usize,
-    /// Its place in the order.
-    ticket: u64,
     /// The node that passed it on; `None` when it was sent here.
     origin: Option<PublicKey>,
 }
@@ -78,8 +76,9 @@ struct Share {
 
 #[derive(Default)]
 struct Queue {
-    order: BTreeMap<u64, TransactionId>,
-    waiting: BTreeMap<TransactionId, Waiting>,
+    /// By their place in the order.
+    waiting: BTreeMap<u64, Waiting>,
+    tickets: BTreeMap<TransactionId, u64>,
     next_ticket: u64,
     bytes: usize,
     /// What waits of each other node's.
@@ -97,15 +96,19 @@ impl Queue {
         let (id, size, ticket) = (checked.id(), checked.size(), self.next_ticket);
         self.next_ticket += 1;
         self.bytes += size;
-        self.order.insert(ticket, id);
+        self.tickets.insert(id, ticket);
         let pending = Pending { checked, waiters };
-        self.waiting.insert(id, Waiting { pending, size, ticket, origin });
+        self.waiting.insert(ticket, Waiting { pending, size, origin });
+    }
+
+    fn get(&self, id: &TransactionId) -> Option<&Waiting> {
+        self.waiting.get(self.tickets.get(id)?)
     }
 
     fn remove(&mut self, id: &TransactionId) -> Option<Pending> {
-        let Waiting { pending, size, ticket, origin } = self.waiting.remove(id)?;
+        let ticket = self.tickets.remove(id)?;
+        let Waiting { pending, size, origin } = self.waiting.remove(&ticket)?;
         self.bytes -= size;
-        self.order.remove(&ticket);
         if let Some(origin) = origin {
             self.release(&origin, size);
         }
@@ -169,7 +172,8 @@ impl Mempool {
             let (sender, receiver) = oneshot::channel();
             receivers.push(receiver);
             let (id, size) = (checked.id(), checked.size());
-            if let Some(waiting) = queue.waiting.get_mut(&id) {
+            if let Some(ticket) = queue.tickets.get(&id).copied() {
+                let waiting = queue.waiting.get_mut(&ticket).expect("a ticket of what waits");
                 waiting.pending.waiters.0.push(sender);
                 // From now on it is this node's own, which passes it on itself.
                 if let Some(origin) = waiting.origin.take() {
@@ -204,7 +208,7 @@ impl Mempool {
             let share = queue.shares.get(&origin).copied().unwrap_or_default();
             let is_over_share = share.count >= MAX_WAITING / PEER_SHARE
                 || share.bytes + size > MAX_WAITING_BYTES / PEER_SHARE;
-            let is_known = queue.waiting.contains_key(&checked.id());
+            let is_known = queue.tickets.contains_key(&checked.id());
             if is_known || is_over_share || queue.is_closed || queue.is_full(size) {
                 continue;
             }
@@ -224,20 +228,21 @@ impl Mempool {
         let (mut queue, _) = self
             .changed
             .wait_timeout_while(queue, at_most, |queue| {
-                queue.order.is_empty() && !queue.is_closed && !queue.wake
+                queue.waiting.is_empty() && !queue.is_closed && !queue.wake
             })
             .expect("nothing panics while it holds the mempool");
         queue.wake = false;
-        if queue.order.is_empty() && queue.is_closed {
+        if queue.waiting.is_empty() && queue.is_closed {
             return None;
         }
         let mut room = BlockRoom::default();
         let mut taken = Vec::new();
-        while let Some(id) = queue.order.first_entry().map(|entry| *entry.get()) {
-            if !room.take(queue.waiting[&id].size) {
+        while let Some((_, first)) = queue.waiting.first_key_value() {
+            if !room.take(first.size) {
                 break;
             }
-            taken.push(queue.remove(&id).expect("the order lists what waits"));
+            let id = first.pending.checked.id();
+            taken.push(queue.remove(&id).expect("it waits"));
         }
         Some(taken)
     }
@@ -248,8 +253,10 @@ impl Mempool {
         let queue = self.queue();
         let mut room = BlockRoom::default();
         let mut selected = Vec::new();
-        for id in queue.order.values().filter(|id| !excluded(id)) {
-            let waiting = &queue.waiting[id];
+        for waiting in queue.waiting.values() {
+            if excluded(&waiting.pending.checked.id()) {
+                continue;
+            }
             if !room.take(waiting.size) {
                 break;
             }
@@ -260,7 +267,7 @@ impl Mempool {
 
     /// A transaction that waits.
     pub fn get(&self, id: &TransactionId) -> Option<CheckedTransaction> {
-        self.queue().waiting.get(id).map(|waiting| waiting.pending.checked.clone())
+        self.queue().get(id).map(|waiting| waiting.pending.checked.clone())
     }
 
     /// A transaction that this node has checked: one that waits, or stands in a proposed block.
@@ -268,8 +275,9 @@ impl Mempool {
         self.get(id).or_else(|| self.remembered().checked.get(id).cloned())
     }
 
-    /// Remembers the transactions of a proposed block, and forgets the oldest ones for them.
-    pub fn remember(&self, transactions: &[CheckedTransaction]) {
+    /// Remembers transactions that this node met first in a proposed block, and forgets the oldest ones
+    /// for them.
+    pub fn remember<'a>(&self, transactions: impl Iterator<Item = &'a CheckedTransaction>) {
         let mut remembered = self.remembered();
         for checked in transactions {
             if remembered.checked.contains_key(&checked.id()) {
@@ -312,11 +320,12 @@ impl Mempool {
     /// with.
     pub fn since(&self, ticket: u64) -> (Vec<(TransactionId, KeyAddress, Sequence)>, u64) {
         let queue = self.queue();
-        let with_sequence = |(_, id): (&u64, &TransactionId)| {
-            let (key, sequence) = queue.waiting[id].pending.checked.sequence();
-            (*id, key, sequence)
+        let with_sequence = |(_, waiting): (&u64, &Waiting)| {
+            let checked = &waiting.pending.checked;
+            let (key, sequence) = checked.sequence();
+            (checked.id(), key, sequence)
         };
-        (queue.order.range(ticket..).map(with_sequence).collect(), queue.next_ticket)
+        (queue.waiting.range(ticket..).map(with_sequence).collect(), queue.next_ticket)
     }
 
     /// Copies of this node's own transactions with these tickets, at most `bytes` of them but at least
@@ -326,8 +335,7 @@ impl Mempool {
         let mut copies = Vec::new();
         let mut taken = 0;
         let end = tickets.end.min(queue.next_ticket);
-        for (ticket, id) in queue.order.range(tickets) {
-            let waiting = &queue.waiting[id];
+        for (ticket, waiting) in queue.waiting.range(tickets) {
             if waiting.origin.is_some() {
                 continue;
             }
@@ -342,12 +350,12 @@ impl Mempool {
 
     /// Is nothing waiting?
     pub fn is_empty(&self) -> bool {
-        self.queue().order.is_empty()
+        self.queue().waiting.is_empty()
     }
 
     /// How many transactions wait.
     pub fn len(&self) -> usize {
-        self.queue().order.len()
+        self.queue().waiting.len()
     }
 
     /// Wakes the orderer although nothing is waiting: a proof needs a closing block.
@@ -371,8 +379,8 @@ impl Mempool {
     pub fn abandon(&self) {
         let mut queue = self.queue();
         queue.is_closed = true;
-        queue.order.clear();
         queue.waiting.clear();
+        queue.tickets.clear();
         queue.shares.clear();
         queue.bytes = 0;
         drop(queue);

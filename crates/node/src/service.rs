@@ -1,5 +1,6 @@
 //! The node's two doors, and the sink into which the orderer puts final blocks.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -298,6 +299,7 @@ impl Service {
             submissions.extend(batch);
         }
         let (rules, verifier) = (self.ledger.rules(), &*self.verifier);
+        let submissions = submissions.into_iter().map(Cow::Owned);
         let known = |id: &TransactionId| self.mempool.known(id);
         let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, &known);
         let mut judged = self.judge_all(answers)?.into_iter();

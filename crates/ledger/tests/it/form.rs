@@ -130,7 +130,7 @@ fn a_block_of_others_is_checked_in_every_part() {
     let (block, _) = next_block(&ledger, vec![appoint(&rules, 1, 1), rejected(&rules, 2)]);
     let good = block.to_block();
     let head = ledger.head();
-    let check = |block: Block| CheckedBlock::check(block, &head, &rules, &InLine::default());
+    let check = |block: Block| CheckedBlock::check(&block, &head, &rules, &InLine::default());
     assert!(check(good.clone()).is_ok());
 
     type Change = fn(&mut Block);
@@ -177,7 +177,7 @@ fn what_is_known_is_taken_only_when_every_byte_of_it_is_the_same() {
     };
     let check = |block: Block, known: Known<'_>| {
         let parent = (&head.header, head.hash);
-        CheckedBlock::check_after(block, parent, &rules, &InLine::default(), known)
+        CheckedBlock::check_after(&block, parent, &rules, &InLine::default(), known)
     };
     let changed = |index: usize, change: &dyn Fn(&mut Submission)| {
         let mut submissions = good.submissions.to_vec();
@@ -231,11 +231,12 @@ fn blocks_that_follow_each_other_are_checked_together_as_one_by_one() {
         blocks.push(block.to_block());
         ledger.append(&block, &certificate).unwrap();
     }
-    let check = |blocks: Vec<Block>| {
+    let check = |blocks: &[Block]| {
         let parent = (&before.header, before.hash);
-        CheckedBlock::check_chain(blocks, parent, &rules, &InLine::default(), &|_| None)
+        let blocks: Vec<_> = blocks.iter().collect();
+        CheckedBlock::check_chain(&blocks, parent, &rules, &InLine::default(), &|_| None)
     };
-    let checked = check(blocks.clone());
+    let checked = check(&blocks);
     let as_they_were: Vec<_> = checked.iter().map(|it| it.as_ref().unwrap().to_block()).collect();
     assert_eq!(as_they_were, blocks);
 
@@ -244,11 +245,11 @@ fn blocks_that_follow_each_other_are_checked_together_as_one_by_one() {
     let signature = Signature::new([3; 64]);
     submissions[0].transaction.signatures = vec![signature, signature].try_into().unwrap();
     forged[1].submissions = submissions.try_into().unwrap();
-    let which: Vec<_> = check(forged).iter().map(Result::is_ok).collect();
+    let which: Vec<_> = check(&forged).iter().map(Result::is_ok).collect();
     assert_eq!(which, [true, false, true, true], "a signature changes no header");
 
     let mut torn = blocks;
     torn.remove(1);
-    let which: Vec<_> = check(torn).iter().map(Result::is_ok).collect();
+    let which: Vec<_> = check(&torn).iter().map(Result::is_ok).collect();
     assert_eq!(which, [true, false, true], "what does not follow is refused");
 }

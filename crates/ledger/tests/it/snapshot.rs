@@ -186,7 +186,7 @@ fn the_root_depends_on_every_row_and_not_on_the_store() {
     for height in 1..=manifest.checkpoint.height() {
         let (block, sealed) = ledger.view().block(height).unwrap().unwrap();
         let head = other.head();
-        let block = CheckedBlock::check(block, &head, other.rules(), &InLine::default()).unwrap();
+        let block = CheckedBlock::check(&block, &head, other.rules(), &InLine::default()).unwrap();
         other.append(&block, &sealed.certificate).unwrap();
     }
     let root = |ledger: &Ledger| Checkpoint::compute(&ledger.view(), |_| Ok(())).unwrap().root();

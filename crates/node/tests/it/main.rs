@@ -370,11 +370,11 @@ fn what_was_checked_is_known_while_it_waits_or_was_proposed_a_block_ago() {
     assert!(is_known(0) && !is_known(1));
     mempool.remove(std::iter::once(checked[0].id()));
     assert!(!is_known(0), "it waits no more and no block held it");
-    mempool.remember(&checked[..2]);
-    mempool.remember(&checked[..2]);
+    mempool.remember(checked[..2].iter());
+    mempool.remember(checked[..2].iter());
     assert!(is_known(0) && is_known(1));
     // Bounded: as many as one block holds, the oldest ones are forgotten.
-    mempool.remember(&checked[2..]);
+    mempool.remember(checked[2..].iter());
     let known = (0..checked.len()).filter(|place| is_known(*place)).count();
     assert!(!is_known(0) && !is_known(1) && is_known(2) && is_known(checked.len() - 1));
     assert_eq!(known as u64, most);

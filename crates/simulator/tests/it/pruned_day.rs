@@ -61,7 +61,7 @@ fn follow(whole: &Ledger, follower: &Ledger) {
     for height in follower.head().header.height.get() + 1..=view.height() {
         let (block, sealed) = view.block(height).unwrap().unwrap();
         let (head, verifier) = (follower.head(), InLine::default());
-        let block = CheckedBlock::check(block, &head, follower.rules(), &verifier).unwrap();
+        let block = CheckedBlock::check(&block, &head, follower.rules(), &verifier).unwrap();
         follower.append(&block, &sealed.certificate).unwrap();
     }
 }
@@ -276,7 +276,7 @@ fn rewound(ledger: &Ledger, height: BlockHeight) -> Ledger {
     for height in 1..=height.get() {
         let (block, sealed) = view.block(height).unwrap().unwrap();
         let (head, verifier) = (again.head(), InLine::default());
-        let block = CheckedBlock::check(block, &head, again.rules(), &verifier).unwrap();
+        let block = CheckedBlock::check(&block, &head, again.rules(), &verifier).unwrap();
         again.append(&block, &sealed.certificate).unwrap();
     }
     again
