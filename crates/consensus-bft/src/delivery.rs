@@ -29,6 +29,7 @@ use rand_core::CryptoRng;
 use crate::abstention::LIVE_MS;
 use crate::ahead::{Final, Updates};
 use crate::application::Application;
+use crate::archive::Retention;
 use crate::block::{OrderedBlock, digest};
 use crate::certificate::certificate;
 use crate::engine::{Automaton, EpochChannel, Epochs, Mailbox};
@@ -75,6 +76,8 @@ where
     pub(crate) ahead: Option<(u64, EngineKey)>,
     /// What followed from the blocks that were applied.
     pub(crate) applied: Applied,
+    /// What marshal keeps itself.
+    pub(crate) retention: Retention,
 }
 
 /// What follows from applied blocks.
@@ -137,6 +140,9 @@ where
                     }
                     // Last of all: a crash before this has the block delivered again.
                     acknowledgement.acknowledge();
+                    if let Some(oldest) = self.retention.oldest_after(block.height()) {
+                        self.mailbox.prune(oldest);
+                    }
                 },
                 _ = closed.as_mut() => return Ok(()),
             }
@@ -161,7 +167,14 @@ where
 
     async fn stored(&self, height: Height) -> Result<OrderedBlock, NodeError> {
         let block = self.mailbox.get_block(height).await;
-        let block = block.ok_or_else(|| ended("a final block is missing in its archive"))?;
+        let block = block.ok_or_else(|| {
+            ended(&format!(
+                "the ledger ends at {}, but the engine has gone on and keeps only its newest blocks, not \
+                 block {height}: was an old copy of the ledger put back? Begin this node anew with a \
+                 snapshot of another one",
+                self.application.ordering().ledger.head().header.height
+            ))
+        })?;
         Ok(block.inner().clone())
     }
 

@@ -27,7 +27,6 @@ use commonware_p2p::{Blocker, Message, Provider, Receiver, Sender, TrackedPeers}
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::{Clock, Handle, Metrics, Quota, Spawner, Storage};
-use commonware_storage::archive::immutable;
 use commonware_utils::{NZDuration, NZU16, NZU32, NZU64, NZUsize};
 use contracts::Rules;
 use ledger::LedgerError;
@@ -39,6 +38,7 @@ use rand_core::CryptoRng;
 
 use crate::abstention::Told;
 use crate::application::Application;
+use crate::archive::{self, Blocks, Finalizations, Retention};
 use crate::block::{Context, Digest, OrderedBlock};
 use crate::bridge::bridge;
 use crate::certificate::{Finalization, finalization};
@@ -62,7 +62,7 @@ const MAX_EARLY: usize = 256;
 /// Views that are kept behind the newest final one.
 const VIEW_RETENTION: ViewDelta = ViewDelta::new(64);
 const MAILBOX: NonZeroUsize = NZUsize!(1024);
-const WRITE_BUFFER: NonZeroUsize = NZUsize!(64 * 1024);
+pub(crate) const WRITE_BUFFER: NonZeroUsize = NZUsize!(64 * 1024);
 
 /// How fast blocks follow each other when there is little to do.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +97,8 @@ pub struct Config {
     pub prefix: String,
     /// How fast.
     pub pace: Pace,
+    /// What the engine keeps of blocks.
+    pub retention: Retention,
     /// What it is told of its key.
     pub told: Told,
 }
@@ -192,13 +194,7 @@ where
     let (spread, buffer) =
         buffered::Engine::new(runtime.child("broadcast"), spread_config(&config.key, peers));
     spread.start(broadcast);
-    let unbounded = Scheme::certificate_codec_config_unbounded();
-    let finalizations = archive(archive_names(&config.prefix, "final"), cache.clone(), unbounded);
-    let finalizations = immutable::Archive::init(runtime.child("finalizations"), finalizations);
-    let finalizations = finalizations.await.map_err(unreadable)?;
-    let blocks = archive(archive_names(&config.prefix, "block"), cache.clone(), ());
-    let blocks = immutable::Archive::init(runtime.child("blocks"), blocks);
-    let blocks = blocks.await.map_err(unreadable)?;
+    let (finalizations, blocks) = archives(&runtime, &ordering, &config, &cache).await?;
     let Beginning { height: begins_at, floor, bridge } = begin(&ordering, &config.key, &schemes)?;
     // The engine of the bridge's epoch begins with it; that of an anchor's epoch learns from peers.
     let bridged = floor.clone().filter(|_| bridge.is_some());
@@ -227,7 +223,8 @@ where
             .bridged(bridged);
     let next = progress.processed().map_or(begins_at, |processed| processed.height().next());
     let applied = Applied::default();
-    Delivery { application, mailbox, schemes, epocher, epochs, ahead: None, applied }
+    let retention = config.retention;
+    Delivery { application, mailbox, schemes, epocher, epochs, ahead: None, applied, retention }
         .run(next, blocks, early_votes, early_certificates)
         .await
 }
@@ -291,8 +288,36 @@ fn epocher(rules: &Rules) -> FixedEpocher {
     FixedEpocher::new(blocks.expect("a genesis with empty epochs is refused"))
 }
 
-fn unreadable(error: commonware_storage::archive::Error) -> NodeError {
-    NodeError::Engine(error.to_string())
+/// What marshal keeps of certificates and blocks.
+async fn archives<E: Storage + Metrics + Clock>(
+    runtime: &E,
+    ordering: &Ordering,
+    Config { prefix, retention, .. }: &Config,
+    cache: &CacheRef,
+) -> Result<(Finalizations<E>, Blocks<E>), NodeError> {
+    let unreadable =
+        |error: commonware_storage::archive::Error| NodeError::Engine(error.to_string());
+    let unbounded = Scheme::certificate_codec_config_unbounded();
+    let child = runtime.child("finalizations");
+    let recent = archive::recent(
+        child,
+        prefix,
+        ("certificate", unbounded),
+        retention.section,
+        cache.clone(),
+    );
+    let ledger = Arc::clone(&ordering.ledger);
+    let finalizations = Finalizations { recent: recent.await.map_err(unreadable)?, ledger };
+    let recent = archive::recent(
+        runtime.child("blocks"),
+        prefix,
+        ("block", ()),
+        retention.section,
+        cache.clone(),
+    );
+    let ledger = Arc::clone(&ordering.ledger);
+    let blocks = Blocks { recent: recent.await.map_err(unreadable)?, ledger };
+    Ok((finalizations, blocks))
 }
 
 /// Several epochs on one channel each; messages of epochs that do not run come out at the side.
@@ -380,48 +405,6 @@ fn marshal_config(
         max_repair: NZUsize!(64),
         max_pending_acks: NZUsize!(64),
         strategy: Sequential,
-    }
-}
-
-/// The partitions of one archive.
-struct ArchiveNames {
-    metadata: String,
-    table: String,
-    keys: String,
-    values: String,
-    ordinal: String,
-}
-
-fn archive_names(prefix: &str, name: &str) -> ArchiveNames {
-    let part = |part: &str| format!("{prefix}-{name}-{part}");
-    ArchiveNames {
-        metadata: part("metadata"),
-        table: part("table"),
-        keys: part("keys"),
-        values: part("values"),
-        ordinal: part("ordinal"),
-    }
-}
-
-fn archive<C>(names: ArchiveNames, cache: CacheRef, codec_config: C) -> immutable::Config<C> {
-    immutable::Config {
-        metadata_partition: names.metadata,
-        freezer_table_partition: names.table,
-        freezer_table_initial_size: 1_024,
-        freezer_table_resize_frequency: 4,
-        freezer_table_resize_chunk_size: 1_024,
-        freezer_key_partition: names.keys,
-        freezer_key_page_cache: cache,
-        freezer_value_partition: names.values,
-        freezer_value_target_size: 1 << 28,
-        freezer_value_compression: None,
-        ordinal_partition: names.ordinal,
-        items_per_section: NZU64!(4_096),
-        freezer_key_write_buffer: WRITE_BUFFER,
-        freezer_value_write_buffer: WRITE_BUFFER,
-        ordinal_write_buffer: WRITE_BUFFER,
-        replay_buffer: WRITE_BUFFER,
-        codec_config,
     }
 }
 

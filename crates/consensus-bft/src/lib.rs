@@ -11,7 +11,8 @@
 //! acknowledged ([`delivery`]). Transactions that wait are passed on to the others ([`gossip`]); values
 //! of a private ledger go from one entitled node to another ([`private_channel`]).
 //! Certificates are turned into our own, byte for byte the same votes ([`certificate`]). A key that may
-//! have voted in a directory that was lost does not vote ([`abstention`]).
+//! have voted in a directory that was lost does not vote ([`abstention`]). The engine keeps the newest
+//! blocks itself and takes older ones from the ledger (`archive`).
 //!
 //! Everything is generic over the runtime: the operating system's clock, disks and sockets in a node
 //! ([`orderer`], with its `handshake`), and a deterministic one in the simulator.
@@ -21,6 +22,7 @@
 pub mod abstention;
 mod ahead;
 pub mod application;
+mod archive;
 pub mod block;
 mod bridge;
 pub mod certificate;
@@ -34,6 +36,7 @@ pub mod private_channel;
 
 pub use abstention::{Abstains, Told};
 pub use application::Application;
+pub use archive::Retention;
 pub use block::OrderedBlock;
 pub use engine::{Config, Network, run};
 pub use orderer::{Bft, Connected, Peer};

@@ -27,6 +27,7 @@ use primitives::header::ValidatorSet;
 use primitives::key::{PublicKey, SigningKey};
 
 use crate::abstention::{Abstains, Told};
+use crate::archive::Retention;
 use crate::engine::{CHANNELS, Config, Network, Pace, max_message_size, quota, run};
 use crate::handshake::Handshake;
 use crate::membership::engine_key;
@@ -201,7 +202,8 @@ async fn network(
         let _ = oracle.track(from, tracked);
     };
     let (prefix, pace) = ("ledger".to_owned(), Pace::default());
-    let config = Config { key, peers: known, prefix, pace, told };
+    let retention = Retention::default();
+    let config = Config { key, peers: known, prefix, pace, retention, told };
     let network = Network { blocker, peers: provider, track, channels };
     run(context.child("node"), ordering, config, network, |application| application).await
 }

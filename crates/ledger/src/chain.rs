@@ -427,6 +427,10 @@ fn write_block(
         transactions: block.transactions().len() as u32,
     };
     batch.put(Keyspace::Blocks, layout::block(height), codec::encode(&sealed));
+    if certificate.is_absent() {
+        let key = layout::uncertified(&header.hash());
+        batch.put(Keyspace::Index, key, codec::encode(&header.height));
+    }
     let chunks = block.transactions().chunks(chunk::CHUNK_LENGTH as usize);
     let receipts_of_chunks = receipts.chunks(chunk::CHUNK_LENGTH as usize);
     for (number, (transactions, receipts)) in (0..).zip(chunks.zip(receipts_of_chunks)) {

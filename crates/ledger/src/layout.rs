@@ -16,6 +16,7 @@
 //! | `Accumulator` | `n`, level, index | complete node |
 //! | `Accumulator` | `e`, height | what was executed after it |
 //! | `Index` | `b`, usage point, bill number | bill id |
+//! | `Index` | `u`, hash of a header without a certificate of its own | its height |
 //! | `Index` | `v`, height | the validators that act after the epoch ending there |
 //!
 //! Integers in keys are big endian, so that keys sort as their numbers do.
@@ -175,6 +176,11 @@ pub fn set_change(height: u64) -> Vec<u8> {
     let mut key = set_changes();
     key.extend_from_slice(&height.to_be_bytes());
     key
+}
+
+/// Key of the height of a block that has no certificate of its own: it is asked for by its hash alone.
+pub fn uncertified(hash: &Hash) -> Vec<u8> {
+    [b"u", &hash.as_bytes()[..]].concat()
 }
 
 /// Beginning of the keys of all changes of validators.

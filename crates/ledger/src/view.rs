@@ -6,11 +6,13 @@ use contracts::billing::bill_proof::BillProof;
 use contracts::{Event, Position, Rules, State};
 use primitives::codec::{self, Bounded};
 use primitives::envelope::{SignedTransaction, Submission};
+use primitives::hash::Hash;
 use primitives::header::{Executed, Header};
 use primitives::identifier::{BillId, TransactionId, UsagePointId};
 use primitives::merkle::accumulator_path;
 use primitives::proof::{Anchor, EventPath, EventProof, HeadProof, ReceiptProof};
 use primitives::receipt::{Receipt, receipts_tree};
+use primitives::units::BlockHeight;
 
 use crate::block::Block;
 use crate::block_state::BlockState;
@@ -175,6 +177,16 @@ impl View {
         let submissions = Bounded::try_from(submissions)
             .map_err(|_| LedgerError::Damaged { what: "number of transactions" })?;
         Ok(Some((Block { header: sealed.header.clone(), submissions }, sealed)))
+    }
+
+    /// The height of the header with this hash, if it has no certificate of its own: a later one made
+    /// it final.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store fails.
+    pub fn uncertified(&self, hash: &Hash) -> Result<Option<u64>, LedgerError> {
+        let height = self.row(Keyspace::Index, &layout::uncertified(hash), "height of a hash")?;
+        Ok(height.map(|height: BlockHeight| height.get()))
     }
 
     /// The receipts of a height, in order.

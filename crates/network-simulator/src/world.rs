@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use commonware_p2p::Manager as _;
 use commonware_runtime::{Clock, Handle, Runner as _, Spawner, Supervisor, deterministic};
-use consensus_bft::Told;
+use commonware_utils::NZU64;
 use consensus_bft::engine::{Config, Network, Pace};
 use consensus_bft::membership::engine_key;
+use consensus_bft::{Retention, Told};
 use contracts::Genesis;
 use contracts::genesis::{Clock as GenesisClock, Currency, Owner, Parameters, Privacy};
 use ledger::store::{Fault, MemoryStore, Store};
@@ -41,6 +42,8 @@ const SPOILED: usize = 1;
 const EPOCH_BLOCKS: u32 = 25;
 /// Blocks of an epoch where the validators change: fewer still.
 pub const SHORT_EPOCH_BLOCKS: u32 = 10;
+/// Blocks that the engine keeps itself: few, so that who was away gets the others from ledgers.
+const KEPT_BLOCKS: u64 = 8;
 /// When a run begins: 2026-01-15 in UTC.
 const BEGIN: Duration = Duration::from_secs(1_768_435_200);
 /// How long faults strike.
@@ -428,6 +431,7 @@ impl World {
             peers: Vec::new(),
             prefix: prefix.to_owned(),
             pace: Pace::default(),
+            retention: Retention { blocks: KEPT_BLOCKS, section: NZU64!(4) },
             told: Told::default(),
         };
         let mut manager = self.links.oracle.manager();

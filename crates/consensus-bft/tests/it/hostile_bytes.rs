@@ -1,7 +1,7 @@
 //! Every decoder that reads what a peer or a client sent, on bytes changed at random: no panic, and
 //! what decodes is the only encoding of what it says.
 //!
-//! The corpus is the golden files and one block. Each target has six seconds;
+//! The corpus is the golden files and one block. Each target has thirty seconds;
 //! `GRIDTALLY_FUZZ_SECONDS=600 cargo test -p consensus-bft hostile_bytes` gives each ten minutes.
 
 use std::time::{Duration, Instant};
@@ -10,10 +10,13 @@ use client::genesis_file;
 use commonware_codec::{Decode, Encode};
 use consensus_bft::OrderedBlock;
 use consensus_bft::gossip::Batch;
+use consensus_bft::private_channel::Message;
 use contracts::{Body, Event, Rules};
-use ledger::CheckedTransaction;
+use ledger::{CheckedTransaction, PayloadKey};
+use primitives::calendar::LocalDay;
 use primitives::codec;
 use primitives::header::{Certificate, Header, ValidatorSet};
+use primitives::identifier::{TransactionId, UsagePointId};
 use primitives::receipt::Receipt;
 
 use crate::{block, context, header, proposal_signed_by_three, submission, validators};
@@ -37,6 +40,10 @@ impl Numbers {
 
     fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound.max(1) as u64) as usize
+    }
+
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.next() as u8)
     }
 
     /// One to four changes: bits, bytes that count lengths, cuts, pieces of itself or of another.
@@ -70,7 +77,7 @@ fn feed(what: &str, corpus: &[Vec<u8>], mut take: impl FnMut(&[u8]) -> bool) {
         assert!(take(bytes), "{what}: the corpus itself is refused");
     }
     let seconds = std::env::var("GRIDTALLY_FUZZ_SECONDS")
-        .map_or(6, |seconds| seconds.parse().expect("a number of seconds"));
+        .map_or(30, |seconds| seconds.parse().expect("a number of seconds"));
     let (end, mut numbers) = (Instant::now() + Duration::from_secs(seconds), Numbers(1));
     let (mut count, mut taken) = (0_u64, 0_u64);
     while count < 1_000 || Instant::now() < end {
@@ -130,6 +137,21 @@ fn blocks_and_what_peers_pass_on() {
         }
         true
     });
+}
+
+#[test]
+fn questions_and_answers_of_a_private_ledger() {
+    let mut numbers = Numbers(7);
+    let mut key = || PayloadKey {
+        usage_point: UsagePointId::new(numbers.bytes()),
+        day: LocalDay::new(20_000).unwrap(),
+        transaction: TransactionId::new(numbers.bytes()),
+    };
+    let question = Message::Question(vec![key(), key()].try_into().unwrap());
+    let (_, payload) = lines(PAYLOADS).next().unwrap();
+    let answer = Message::Answer(vec![(key(), payload.try_into().unwrap())].try_into().unwrap());
+    let corpus = [codec::encode(&question), codec::encode(&answer)];
+    feed("private payloads", &corpus, is_canonical::<Message>);
 }
 
 #[test]

@@ -17,9 +17,9 @@ use commonware_p2p::simulated::{
 use commonware_p2p::{Manager as _, Message, Receiver};
 use commonware_runtime::{Clock as _, Handle, Runner as _, Spawner, Supervisor, deterministic};
 use commonware_utils::{NZUsize, Probability};
-use consensus_bft::Told;
 use consensus_bft::engine::{CHANNELS, Config, Network, Pace, max_message_size, quota};
 use consensus_bft::membership::engine_key;
+use consensus_bft::{Retention, Told};
 use contracts::billing::{DecideDispute, DisputeBill, IssuePrivateBill, bill_id, draft_bill};
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
 use contracts::governance::{AdvanceClock, RegisterNode};
@@ -217,6 +217,7 @@ impl World {
             peers: Vec::new(),
             prefix: format!("n{node}"),
             pace: Pace::default(),
+            retention: Retention::default(),
             told: Told::default(),
         };
         let works = ordering.clone();
