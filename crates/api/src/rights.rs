@@ -296,6 +296,7 @@ impl Viewer {
             Body::DecideDispute(body) => self.sees_bill(state, body.bill),
             Body::CarryBill(body) => self.sees_bill(state, body.bill),
             Body::IssueStatement(body) => point(body.usage_point),
+            Body::PayOutCredit(body) => point(body.usage_point),
             Body::PayOutBill(body) => self.sees_bill(state, body.bill),
             Body::PayDues(body) => self.is(body.creditor),
             Body::BuyTokens(body) => self.is(body.aggregator),
@@ -356,6 +357,7 @@ impl Viewer {
             Event::Rejected { .. } => false,
             Event::SlotsCharged { usage_point, .. }
             | Event::CreditChanged { usage_point, .. }
+            | Event::CreditPaidOut { usage_point, .. }
             | Event::FineReversed { usage_point, .. }
             | Event::StatementIssued { usage_point, .. } => {
                 self.sees_usage_point_id(state, *usage_point)

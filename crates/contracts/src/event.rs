@@ -227,7 +227,7 @@ events! {
         /// What is still open after it.
         open: MicroCurrency
     }
-    /// More was paid than is open; the rest stays as credit of the usage point.
+    /// The credit of a usage point is another: more was paid than is open, or it was used up or paid out.
     CreditChanged {
         /// The usage point.
         usage_point: UsagePointId,
@@ -487,5 +487,12 @@ events! {
         last_day: LocalDay,
         /// Who asked for it.
         by: PartyId
+    }
+    /// Credit of a usage point was paid out to its customer.
+    CreditPaidOut {
+        /// The usage point.
+        usage_point: UsagePointId,
+        /// The amount, positive.
+        amount: MicroCurrency
     }
 }

@@ -13,7 +13,7 @@ use primitives::identifier::UsagePointId;
 use crate::account::{BuyTokens, RedeemTokens, SetBackingLimit};
 use crate::billing::{
     CarryBill, ChargeSlots, DecideDispute, DisputeBill, IssueBill, IssuePrivateBill,
-    IssueStatement, PayBill, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge,
+    IssueStatement, PayBill, PayDues, PayOutBill, PayOutCredit, SetFineRules, WithdrawSlotCharge,
 };
 use crate::execute::Context;
 use crate::genesis::{Privacy, Rules};
@@ -298,6 +298,7 @@ transactions! {
         410 CarryBill,
         411 IssueStatement,
         412 IssuePrivateBill,
+        413 PayOutCredit,
     }
     account {
         701 BuyTokens,

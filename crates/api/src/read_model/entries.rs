@@ -130,6 +130,9 @@ fn entries(
             let usage_point = of_bill(*bill)?.usage_point;
             entries.push(entry(usage_point, "payout", wide(amount), Some(*bill)));
         }
+        (Event::CreditPaidOut { usage_point, amount }, _) => {
+            entries.push(entry(*usage_point, "payout", wide(amount), None));
+        }
         (Event::Posted { debit, amount, .. }, Some(usage_point))
             if debit.kind == AccountKind::Wallet =>
         {

@@ -70,6 +70,7 @@ pub fn body(body: &Body, rules: &Rules) -> Value {
         | Body::IssuePrivateBill(_)
         | Body::PayBill(_)
         | Body::PayOutBill(_)
+        | Body::PayOutCredit(_)
         | Body::DisputeBill(_)
         | Body::DecideDispute(_)
         | Body::SetFineRules(_)
@@ -145,6 +146,9 @@ fn of_billing(body: &Body, rules: &Rules) -> Value {
             pairs([("usage_point", &it.usage_point), ("amount_micro", &it.amount.get())])
         }
         Body::PayOutBill(it) => pairs([("bill", &it.bill)]),
+        Body::PayOutCredit(it) => {
+            pairs([("usage_point", &it.usage_point), ("amount_micro", &it.amount.get())])
+        }
         Body::DisputeBill(it) => pairs([
             ("bill", &it.bill),
             ("amount_micro", &it.amount.get()),

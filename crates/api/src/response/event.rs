@@ -55,6 +55,7 @@ fn open(event: &Event, rules: &Rules) -> Value {
         Event::StationRegistered { station } => pairs([("station", station)]),
         Event::UsagePointRegistered { usage_point }
         | Event::CreditChanged { usage_point, .. }
+        | Event::CreditPaidOut { usage_point, .. }
         | Event::FineReversed { usage_point, .. } => pairs([("usage_point", usage_point)]),
         Event::GatewayAuthorized { .. } | Event::PayloadsErased { .. } => of_usage_point(event),
         Event::BillIssued(_)
@@ -328,6 +329,7 @@ fn values(event: &Event) -> Option<Value> {
         Event::CreditChanged { credit, .. } => pairs([("credit_micro", &credit.get())]),
         Event::BillPaidOut { amount, .. }
         | Event::BillCarried { amount, .. }
+        | Event::CreditPaidOut { amount, .. }
         | Event::BillDisputed { amount, .. }
         | Event::Posted { amount, .. } => pairs([("amount_micro", &amount.get())]),
         Event::TokensBought { coin_amount, tokens, .. }

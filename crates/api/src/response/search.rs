@@ -43,7 +43,7 @@ pub struct PaymentFound {
     pub index: u32,
     /// The block's time.
     pub time: String,
-    /// `PayBill`, `PayOutBill`, `PayDues`, `BuyTokens`, `RedeemTokens`, …
+    /// `PayBill`, `PayOutBill`, `PayOutCredit`, `PayDues`, `BuyTokens`, `RedeemTokens`, …
     pub kind_name: &'static str,
     /// Whose account fell.
     pub payer: String,

@@ -37,6 +37,7 @@ mod issue_statement;
 mod pay_bill;
 mod pay_dues;
 mod pay_out_bill;
+mod pay_out_credit;
 mod set_fine_rules;
 mod settling;
 mod slot_charge;
@@ -55,6 +56,7 @@ pub use issue_statement::{IssueStatement, StatedBill, Statement};
 pub use pay_bill::PayBill;
 pub use pay_dues::PayDues;
 pub use pay_out_bill::PayOutBill;
+pub use pay_out_credit::PayOutCredit;
 pub use set_fine_rules::SetFineRules;
 pub use settling::MAX_BILLS_PER_PAYMENT;
 pub use slot_charge::{SlotCharge, slot_charges};
@@ -435,7 +437,7 @@ impl BillState {
 /// The sums over all bills of a usage point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct BillingAccount {
-    /// Overpayment that the next bill uses up first.
+    /// What is paid beyond what is open: the next bill uses it up first, or it is paid out.
     pub credit: MicroCurrency,
     /// How many bills were issued.
     pub bills: u32,

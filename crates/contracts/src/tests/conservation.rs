@@ -15,7 +15,7 @@ use super::sample::{draft, stage_of};
 use crate::account::{Account, RedeemTokens};
 use crate::billing::{
     Bill, CarryBill, DecideDispute, DisputeBill, FineRules, LineKind, PayDues, PayOutBill,
-    SetFineRules,
+    PayOutCredit, SetFineRules,
 };
 use crate::event::Event;
 use crate::metering::CorrectFrequency;
@@ -38,6 +38,8 @@ enum Step {
     PayBoundary { micro: i64 },
     PayOut { home: usize, day: i32 },
     PayDues { micro: i64 },
+    PayOutCredit { home: usize, micro: i64 },
+    PayOutBoundaryCredit { micro: i64 },
     Buy { home: usize, micro: i64 },
     Redeem { home: usize, micro: i64 },
     CorrectReading { home: usize, day: i32, slot: u32, import: u64, export: u64 },
@@ -85,19 +87,14 @@ fn step() -> impl Strategy<Value = Step> {
 /// What happens to bills beside payments, and the time in which fines grow.
 fn carry_or_dispute() -> impl Strategy<Value = Step> {
     let bill = || (0..3_usize, 0..DAYS);
+    let disputed = || (bill(), 0..=100_i64);
     prop_oneof![
-        bill().prop_map(|(home, day)| Step::Carry { home, day }),
-        (bill(), 0..=100_i64).prop_map(|((home, day), percent)| Step::Dispute {
-            home,
-            day,
-            percent
-        }),
-        (bill(), 0..=100_i64).prop_map(|((home, day), percent)| Step::Decide {
-            home,
-            day,
-            percent
-        }),
-        (1..6_u64).prop_map(|days| Step::LetDaysPass { days }),
+        1 => bill().prop_map(|(home, day)| Step::Carry { home, day }),
+        2 => disputed().prop_map(|((home, day), percent)| Step::Dispute { home, day, percent }),
+        2 => disputed().prop_map(|((home, day), percent)| Step::Decide { home, day, percent }),
+        1 => (0..3_usize, 1..100_000_000_i64)
+            .prop_map(|(home, micro)| Step::PayOutCredit { home, micro }),
+        1 => (1..6_u64).prop_map(|days| Step::LetDaysPass { days }),
     ]
 }
 
@@ -105,6 +102,7 @@ fn carry_or_dispute() -> impl Strategy<Value = Step> {
 fn boundary_or_rules() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0..DAYS).prop_map(|day| Step::PayOutBoundary { day }),
+        (1..400_000_000_i64).prop_map(|micro| Step::PayOutBoundaryCredit { micro }),
         (0..DAYS).prop_map(|day| Step::CarryBoundary { day }),
         (0..DAYS, 0..96_u32, 0..9_000_000_i64).prop_map(|(day, slot, price)| Step::AmendTariff {
             day,
@@ -184,6 +182,14 @@ fn walk(network: &mut Network, step: &Step) -> bool {
         }
         Step::PayDues { micro: amount } => {
             by(&[&grid.key], PayDues { creditor: network.north.id, amount: micro(amount) })
+        }
+        Step::PayOutCredit { home, micro: amount } => {
+            let usage_point = homes[home].point;
+            by(&[&network.north.key], PayOutCredit { usage_point, amount: micro(amount) })
+        }
+        Step::PayOutBoundaryCredit { micro: amount } => {
+            let usage_point = boundary.point;
+            by(&[&grid.key], PayOutCredit { usage_point, amount: micro(amount) })
         }
         Step::Buy { home, micro } => {
             let reference = format!("step {}", network.height);
@@ -405,7 +411,7 @@ fn every_kind_of_step_acts_somewhere() {
             acted.insert(text.split(' ').next().unwrap().to_owned());
         }
     }
-    assert_eq!(acted.len(), 19, "{acted:?}");
+    assert_eq!(acted.len(), 21, "{acted:?}");
 }
 
 proptest! {

@@ -20,7 +20,7 @@ use crate::Event;
 use crate::account::{Account, RedeemTokens, SetBackingLimit};
 use crate::billing::{
     BillIssued, CarryBill, ChargeSlots, ChargeTarget, DecideDispute, DisputeBill, FineRules,
-    IssueStatement, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge, bill_id,
+    IssueStatement, PayDues, PayOutBill, PayOutCredit, SetFineRules, WithdrawSlotCharge, bill_id,
 };
 use crate::genesis::{Parameters, Privacy};
 use crate::governance::{
@@ -235,6 +235,12 @@ pub fn draft(name: &str, network: &mut Network) -> Draft {
             network.accept(&network.bill(&[&seller], day));
             let bill = bill_id(seller.point, BillingPeriod::Day { day }, 1);
             by(&[&north], CarryBill { bill })
+        }
+        "PayOutCredit" => {
+            network.accept(&network.bill(&[&home], day));
+            network.accept(&network.pay(&home, 500_000_000));
+            let amount = MicroCurrency::new(1_000_000);
+            by(&[&north], PayOutCredit { usage_point: home.point, amount })
         }
         "IssueStatement" => {
             for number in 30..122 {
@@ -507,6 +513,7 @@ pub fn event(name: &str) -> Event {
         "PayloadsErased" => {
             Event::PayloadsErased { usage_point, first_day: day, last_day: day, by: party }
         }
+        "CreditPaidOut" => Event::CreditPaidOut { usage_point, amount: micro(8) },
         "CheckpointAgreed" => Event::CheckpointAgreed { height: BlockHeight::new(300), root },
         "ClockAdvanced" => Event::ClockAdvanced { to: Timestamp::new(1_748_716_200_000) },
         other => panic!("{other} has no sample: add one here"),

@@ -62,6 +62,7 @@ const WRONG_INDIVIDUAL: &[(&str, &str)] = &[
     ("CarryBill", "NotTheCustomer"),
     ("IssueStatement", "NotTheBiller"),
     ("IssuePrivateBill", "NotTheBiller"),
+    ("PayOutCredit", "NotTheBiller"),
     ("BuyTokens", "acted"),
     ("RedeemTokens", "InsufficientFunds"),
     ("SetBackingLimit", "acted"),

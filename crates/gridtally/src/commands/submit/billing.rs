@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use client::private_bill_json::private_bill;
 use contracts::billing::{
     CarryBill, ChargeSlots, ChargeTarget, DecideDispute, DisputeBill, FineRules, IssueBill,
-    IssueStatement, PayBill, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge,
+    IssueStatement, PayBill, PayDues, PayOutBill, PayOutCredit, SetFineRules, WithdrawSlotCharge,
 };
 use primitives::calendar::{BillingPeriod, LocalDay};
 use primitives::envelope::Submission;
@@ -63,6 +63,13 @@ pub enum Billing {
     #[command(after_help = "Example:\n  gridtally submit pay-out-bill --bill BILL_ID \
         --key operator.key")]
     PayOutBill(PayOutBillFlags),
+    /// Pay credit of a usage point out to its customer.
+    ///
+    /// Sent by who bills the usage point, also a suspended one: the distributor, at a boundary the grid
+    /// operator. What is left stays as credit for the next bills.
+    #[command(after_help = "Example:\n  gridtally submit pay-out-credit --usage-point ID \
+        --amount 80.00 --key distributor.key")]
+    PayOutCredit(PayOutCreditFlags),
     /// Pay a distributor the export credits that it collected.
     ///
     /// Sent by the grid operator, also a suspended one.
@@ -193,6 +200,17 @@ pub struct PayOutBillFlags {
     /// The bill.
     #[arg(long, value_name = "ID")]
     bill: BillId,
+}
+
+/// See [`PayOutCredit`].
+#[derive(Debug, Args)]
+pub struct PayOutCreditFlags {
+    /// The usage point whose credit falls.
+    #[arg(long, value_name = "ID")]
+    usage_point: UsagePointId,
+    /// The amount in the ledger's currency, at most the credit.
+    #[arg(long, value_name = "AMOUNT", value_parser = values::amount)]
+    amount: MicroCurrency,
 }
 
 /// See [`PayDues`].
@@ -338,6 +356,9 @@ impl Billing {
                 signatory.sign(PayBill { usage_point, amount })
             }
             Self::PayOutBill(flags) => signatory.sign(PayOutBill { bill: flags.bill }),
+            Self::PayOutCredit(PayOutCreditFlags { usage_point, amount }) => {
+                signatory.sign(PayOutCredit { usage_point, amount })
+            }
             Self::PayDues(PayDuesFlags { creditor, amount }) => {
                 signatory.sign(PayDues { creditor, amount })
             }

@@ -8,7 +8,7 @@ use client::key_file::{KeyFile, Protection};
 use contracts::account::{BuyTokens, RedeemTokens, SetBackingLimit};
 use contracts::billing::{
     CarryBill, ChargeSlots, ChargeTarget, DecideDispute, DisputeBill, FineRules, IssueBill,
-    IssueStatement, PayBill, PayDues, PayOutBill, SetFineRules, WithdrawSlotCharge,
+    IssueStatement, PayBill, PayDues, PayOutBill, PayOutCredit, SetFineRules, WithdrawSlotCharge,
 };
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
 use contracts::governance::{
@@ -397,6 +397,10 @@ fn samples(dir: &Path) -> Vec<(&'static str, Body)> {
             PayBill { usage_point: POINT, amount: MicroCurrency::new(2_000_000_000) }.into(),
         ),
         ("pay-out-bill --bill $BILL", PayOutBill { bill: BILL }.into()),
+        (
+            "pay-out-credit --usage-point $POINT --amount 80.00",
+            PayOutCredit { usage_point: POINT, amount: MicroCurrency::new(80_000_000) }.into(),
+        ),
         (
             "pay-dues --creditor $PARTY --amount 0.000001",
             PayDues { creditor: PARTY, amount: MicroCurrency::new(1) }.into(),
