@@ -313,7 +313,7 @@ rejections! {
     409 BillReplaced => "the bill was replaced by another one";
     /// A bill is disputed once, with one amount and reason.
     410 DisputeExists => "the bill is or was disputed already";
-    /// A bill is disputed until 60 days after it was paid.
+    /// A bill is disputed until 60 days after it was paid, paid out or carried.
     411 DisputeTooLate { until_ms } => "the bill could be disputed until {until_ms} ms";
     /// There is no dispute to decide.
     412 NotDisputed => "the bill is not in dispute";
@@ -325,6 +325,8 @@ rejections! {
     415 BasisDiffers { part } => "part {part} of what the bill was computed from (0 readings, 1 frequencies, 2 tariff) is not what the ledger holds";
     /// A line of a stated bill is not what tariff, days and the other lines give.
     416 LineDiffers { line } => "line {line} of the stated bill is not what tariff, days and the lines before it give";
+    /// More would be disputed than stands on the bill.
+    417 MoreThanBilled { billed_micro } => "more than the {billed_micro} micro that stand on the bill";
 
     /// The wallet holds less than the amount.
     700 InsufficientFunds { balance_micro } => "the wallet holds only {balance_micro} micro";

@@ -110,8 +110,8 @@ pub(super) fn reverse_fines(
     Ok(())
 }
 
-/// Takes a bill back: its postings are reversed one by one, and what was paid for it becomes credit
-/// of the usage point.
+/// Takes a bill back: its postings and those of decisions over it are reversed, and what was paid for
+/// it becomes credit of the usage point.
 fn take_back(
     context: &Context<'_>,
     state: &mut dyn State,
@@ -126,12 +126,12 @@ fn take_back(
     state.emit(Event::CreditNoteIssued { bill: id, amount, released, replaced_by });
     if bill.export_payer != bill.biller {
         let sides = (bill.export_payer, bill.customer);
-        posting::interpose(state, sides, bill.biller, paid_out_too_much(bill, before.paid)?)?;
+        let received = (before.credited, before.paid);
+        posting::interpose(state, sides, bill.biller, paid_out_too_much(bill, received)?)?;
     }
-    for (debtor, creditor, amount) in legs(bill)?.into_iter().rev() {
+    for (debtor, creditor, amount) in legs(bill, before.credited)?.into_iter().rev() {
         posting::owe(state, creditor, debtor, amount)?;
     }
-    posting::owe(state, bill.customer, bill.biller, before.credited)?;
     let note = CreditNote {
         bill: id,
         replaced_by,
@@ -163,15 +163,17 @@ fn take_back(
     Ok(())
 }
 
-/// How much more the customer has received for a bill than it says: owed to the biller, who owes it
-/// on to the payer of export credits. `paid` is below zero as far as the bill was paid out.
+/// How much more the customer has received for a bill than it says with what was upheld: owed to the
+/// biller, who owes it on to the payer of export credits. `paid` is below zero as far as it received.
 pub(super) fn paid_out_too_much(
     bill: &Bill,
-    paid: MicroCurrency,
+    (upheld, paid): (MicroCurrency, MicroCurrency),
 ) -> Result<MicroCurrency, Rejection> {
+    let out_of_range = |_| Rejection::AmountOutOfRange;
     let zero = MicroCurrency::ZERO;
-    let difference = bill.total.min(zero).checked_sub(paid.min(zero));
-    Ok(difference.map_err(|_| Rejection::AmountOutOfRange)?.max(zero))
+    let total = bill.total.checked_sub(upheld).map_err(out_of_range)?;
+    let difference = total.min(zero).checked_sub(paid.min(zero));
+    Ok(difference.map_err(out_of_range)?.max(zero))
 }
 
 /// Since when a bill no longer says what it would say today: the first amendment in force of a

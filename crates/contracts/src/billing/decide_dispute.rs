@@ -18,7 +18,8 @@ use crate::state_key;
 use crate::transaction::{Transaction, Who, no_payload};
 
 /// Decides how much of a dispute is upheld. That part of the bill is credited, with the fines on it;
-/// the rest falls due.
+/// the rest falls due. It counts against what the bill charges first, which the biller bears; the rest
+/// is export credit that the bill gives too little, which its export payer owes, by way of the biller.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct DecideDispute {
     /// The bill.
@@ -70,10 +71,20 @@ impl DecideDispute {
         mut after: BillState,
     ) -> Result<MicroCurrency, Rejection> {
         let out_of_range = |_| Rejection::AmountOutOfRange;
-        posting::owe(state, bill.biller, bill.customer, self.upheld)?;
+        let before = after.credited;
+        after.credited = before.checked_add(self.upheld).map_err(out_of_range)?;
+        let credits = |upheld| bill.sides_after(upheld).map(|(_, credits)| credits);
+        let too_little = credits(after.credited).and_then(|it| it.checked_sub(credits(before)?));
+        let too_little = too_little.map_err(out_of_range)?;
+        let too_much = self.upheld.checked_sub(too_little).map_err(out_of_range)?;
+        posting::owe(state, bill.biller, bill.customer, too_much)?;
+        posting::owe(state, bill.export_payer, bill.customer, too_little)?;
+        if bill.export_payer != bill.biller {
+            let sides = (bill.export_payer, bill.customer);
+            posting::interpose(state, sides, bill.biller, too_little)?;
+        }
         let unpaid = self.upheld.min(after.open).max(MicroCurrency::ZERO);
         let released = self.upheld.checked_sub(unpaid).map_err(out_of_range)?;
-        after.credited = after.credited.checked_add(self.upheld).map_err(out_of_range)?;
         after.decision = Some(Decision { total: bill.total, upheld: after.credited });
         after.open = after.open.checked_sub(unpaid).map_err(out_of_range)?;
         after.paid = after.paid.checked_sub(released).map_err(out_of_range)?;
@@ -95,6 +106,10 @@ fn forgive_fines(
     else {
         return Ok(());
     };
+    // More than was to be paid for the bill was never due.
+    let payable =
+        bill.total.checked_sub(before.credited).map_err(|_| Rejection::AmountOutOfRange)?;
+    let upheld = upheld.min(payable.max(MicroCurrency::ZERO));
     let until = before.paid_at.map_or(dispute.raised_at, |paid| paid.min(dispute.raised_at));
     let days = (day_at(context.rules, bill.issued_at), day_at(context.rules, until));
     fine::forgive(context, state, (bill.usage_point, upheld), days)
@@ -105,7 +120,11 @@ mod tests {
     use super::*;
     use crate::tests::kit::*;
 
-    use crate::billing::{DisputeBill, FineRules, LineKind, SetFineRules, bill_id, fine_standing};
+    use crate::account::Account;
+    use crate::billing::{
+        CarryBill, DisputeBill, FineRules, LineKind, PayOutBill, SetFineRules, bill_id,
+        fine_standing,
+    };
     use primitives::calendar::BillingPeriod;
     use primitives::hash::Hash;
     use primitives::units::BasisPoints;
@@ -189,6 +208,159 @@ mod tests {
         for network in [network, amended] {
             network.assert_books();
         }
+    }
+
+    /// A household billed for its first day at 5 per kWh either way, with a grid operator that can pay.
+    fn seller(value: primitives::reading::Reading) -> Network {
+        let mut network = Network::new();
+        network.northern_tariff(flat(5_000_000));
+        let grid = network.grid.clone();
+        network.fund(&grid, 1_000_000_000);
+        let home = network.homes[0].clone();
+        network.measure_day(network.day(0), std::slice::from_ref(&home), value);
+        network.accept(&network.bill(&[&home], network.day(0)));
+        network
+    }
+
+    /// Measures the day anew, all of it, and amends its bill.
+    fn amend(network: &mut Network, value: primitives::reading::Reading) -> BillId {
+        let (home, day) = (network.homes[0].clone(), network.day(0));
+        for slot in 0..96 {
+            network.accept(&network.correct(&home, network.period(day, slot), value));
+        }
+        let outcome = network.accept(&network.bill(&[&home], day));
+        network.assert_books();
+        Network::bills(&outcome)[0]
+    }
+
+    /// In whole units: what is open of a bill, the credit, and what is owed to the household by the grid
+    /// operator, to it by the distributor, and to the distributor by the grid operator.
+    fn standing(network: &Network, bill: BillId) -> [i64; 5] {
+        let (home, grid, north) = (&network.homes[0], network.grid.id, network.north.id);
+        let customer = home.customer.id;
+        let dues = |creditor, debtor| network.balance(Account::dues(creditor, debtor));
+        [
+            network.state().bill_state(bill).unwrap().open.get(),
+            network.state().billing_account(home.point).credit.get(),
+            dues(customer, grid),
+            dues(customer, north),
+            dues(north, grid),
+        ]
+        .map(|micro| micro / 1_000_000)
+    }
+
+    #[test]
+    fn what_a_bill_of_energy_sold_gives_too_little_is_owed_by_the_grid_operator() {
+        let mut network = seller(reading(0, 250));
+        let (home, grid) = (network.homes[0].clone(), network.grid.clone());
+        let first = bill(&network, 0);
+        assert_eq!(standing(&network, first), [-120, 0, 120, 0, 0]);
+        network.accept(&dispute(&network, 0, 120_000_000));
+        network.check(&[
+            (
+                decide(&network, 0, 120_000_001),
+                breaks(Rejection::MoreThanDisputed { disputed_micro: 120_000_000 }),
+            ),
+            (
+                decide(&network, 0, 60_000_000),
+                emits(&["Posted", "Posted", "Posted", "Posted", "DisputeDecided", "CreditChanged"]),
+            ),
+        ]);
+        assert_eq!(standing(&network, first), [-120, 60, 120, 60, 60]);
+        network.assert_books();
+        let mut paid_out = network.clone();
+        paid_out.accept(&by(&[&grid.key], PayOutBill { bill: first }));
+        assert_eq!(standing(&paid_out, first), [0, 60, 0, 60, 60]);
+        // Half as much again was sold: that is what was decided, and nothing more is owed.
+        let second = amend(&mut paid_out, reading(0, 375));
+        assert_eq!(standing(&paid_out, second), [0, 60, 0, 60, 60]);
+        // The distributor cannot undo it by a trifle, nor does it pay for it.
+        let second = amend(&mut network, reading(0, 300));
+        assert_eq!(network.state().bill(second).unwrap().account.upheld.get(), 36_000_000);
+        assert_eq!(standing(&network, second), [-120, 60, 120, 60, 60]);
+        network.accept(&by(&[&home.customer.key], CarryBill { bill: second }));
+        assert_eq!(standing(&network, second), [0, 180, 0, 180, 180]);
+        // More was sold than decided: the rest is owed as well, and the decision is used up.
+        let third = amend(&mut network, reading(0, 400));
+        assert_eq!(network.state().bill(third).unwrap().account.upheld, MicroCurrency::ZERO);
+        assert_eq!(standing(&network, third), [-12, 180, 12, 180, 180]);
+    }
+
+    #[test]
+    fn what_is_upheld_counts_against_the_charges_first() {
+        // 120 charged, 240 credited: the distributor is owed 120 by the grid operator.
+        let mut network = seller(reading(250, 500));
+        let first = bill(&network, 0);
+        assert_eq!(standing(&network, first), [-120, 0, 120, 0, 120]);
+        network.accept(&dispute(&network, 0, 300_000_000));
+        let mut charges_only = network.clone();
+        charges_only.check(&[(
+            decide(&network, 0, 100_000_000),
+            emits(&["Posted", "DisputeDecided", "CreditChanged"]),
+        )]);
+        assert_eq!(standing(&charges_only, first), [-120, 100, 120, 100, 120]);
+        // 120 of 200 are the distributor's, 80 the grid operator's.
+        network.accept(&decide(&network, 0, 200_000_000));
+        assert_eq!(standing(&network, first), [-120, 200, 120, 200, 200]);
+        network.assert_books();
+        // Nothing was drawn: of what was decided the 80 count on, too little credited.
+        let mut corrected = network.clone();
+        let second = amend(&mut corrected, reading(0, 500));
+        assert_eq!(corrected.state().bill(second).unwrap().account.upheld.get(), 80_000_000);
+        assert_eq!(standing(&corrected, second), [-120, 200, 120, 200, 200]);
+        // 24 kWh less were sold: that is taken off, and the decision stands beside it.
+        let second = amend(&mut network, reading(250, 250));
+        assert_eq!(network.state().bill(second).unwrap().account.upheld.get(), 200_000_000);
+        assert_eq!(standing(&network, second), [0, 200, 0, 200, 200]);
+        let again = |amount| {
+            let (amount, reason_hash) = (MicroCurrency::new(amount), Hash::of(b"again"));
+            let body = DisputeBill { bill: second, amount, reason_hash };
+            by(&[&network.homes[0].customer.key], body)
+        };
+        let over = breaks(Rejection::MoreThanBilled { billed_micro: 40_000_000 });
+        let cases = [(again(40_000_001), over), (again(40_000_000), emits(&["BillDisputed"]))];
+        network.check(&cases);
+        let upheld = MicroCurrency::new(40_000_000);
+        let decide = DecideDispute { bill: second, upheld };
+        network.accept(&by(&[&network.regulators[0].key], decide));
+        assert_eq!(standing(&network, second), [0, 240, 0, 240, 240]);
+        network.assert_books();
+    }
+
+    #[test]
+    fn more_than_the_total_of_a_bill_to_pay_becomes_credit() {
+        // 240 charged, 120 credited: 120 to pay.
+        let mut network = seller(reading(500, 250));
+        let first = bill(&network, 0);
+        assert_eq!(standing(&network, first), [120, 0, 0, -120, 120]);
+        network.accept(&dispute(&network, 0, 360_000_000));
+        assert_eq!(network.state().bill_state(first).unwrap().held.get(), 120_000_000);
+        network.accept(&decide(&network, 0, 300_000_000));
+        assert_eq!(standing(&network, first), [0, 180, 0, 180, 180]);
+        network.assert_books();
+        let second = amend(&mut network, reading(500, 375));
+        assert_eq!(standing(&network, second), [0, 180, 0, 180, 180]);
+    }
+
+    #[test]
+    fn a_bill_that_is_negative_only_by_a_decision_is_paid_out() {
+        let mut network = seller(reading(0, 250));
+        let grid = network.grid.clone();
+        network.accept(&dispute(&network, 0, 60_000_000));
+        network.accept(&decide(&network, 0, 60_000_000));
+        // 24 kWh were drawn instead of sold: the credit pays what it can of that.
+        let second = amend(&mut network, reading(250, 0));
+        assert_eq!(standing(&network, second), [60, 0, 0, -60, 0]);
+        // Nor were they drawn: nothing is on the bill, and what was decided is still owed.
+        let third = amend(&mut network, reading(0, 0));
+        assert_eq!(network.state().bill(third).unwrap().total, MicroCurrency::ZERO);
+        assert_eq!(standing(&network, third), [-60, 0, 60, 0, 0]);
+        network.check(&[(
+            by(&[&grid.key], PayOutBill { bill: third }),
+            emits(&["Posted", "Posted", "BillPaidOut"]),
+        )]);
+        assert_eq!(standing(&network, third), [0, 0, 0, 0, 0]);
+        network.assert_books();
     }
 
     #[test]

@@ -15,18 +15,20 @@ use crate::state::State;
 use crate::state_key;
 use crate::transaction::{Transaction, Who, no_payload};
 
-/// How long after it was paid a bill may be disputed: 60 days.
+/// How long after it was paid, paid out or carried a bill may be disputed: 60 days.
 pub const DISPUTE_MILLISECONDS: u64 = 60 * 86_400_000;
 
-/// Disputes an amount of a bill, once, until 60 days after it was paid.
+/// Disputes an amount of a bill, once, until 60 days after it was paid, paid out or carried.
 ///
-/// As far as it is open, the disputed amount is not collected and bears no fine until a regulator has
-/// decided. The rest can be paid meanwhile.
+/// Charges may be too high and credits for energy injected too low, so all lines together bound the
+/// amount, also of a negative bill. As far as it is open, the disputed amount is not collected and bears
+/// no fine until a regulator has decided. The rest can be paid meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct DisputeBill {
     /// The bill.
     pub bill: BillId,
-    /// The amount, positive, at most the bill's total.
+    /// The amount, positive, at most the charges and credits of all lines, less what a decision over the
+    /// bill before took back.
     pub amount: MicroCurrency,
     /// Hash of the reasons, which customer and regulator exchange beside the ledger.
     pub reason_hash: Hash,
@@ -81,11 +83,10 @@ impl Transaction for DisputeBill {
             return Ok(());
         }
         // What a decision over the bill before took back cannot be disputed again.
-        let total = bill.total.checked_sub(bill_state.credited);
-        let total = total.map_err(|_| Rejection::AmountOutOfRange)?;
-        if self.amount > total {
-            let owed_micro = total.max(MicroCurrency::ZERO).get().unsigned_abs();
-            return Err(Rejection::MoreThanOwed { owed_micro });
+        let billed = bill.gross().and_then(|gross| gross.checked_sub(bill_state.credited));
+        let billed = billed.map_err(|_| Rejection::AmountOutOfRange)?.max(MicroCurrency::ZERO);
+        if self.amount > billed {
+            return Err(Rejection::MoreThanBilled { billed_micro: billed.get().unsigned_abs() });
         }
         if let Some(paid_at) = bill_state.paid_at {
             let until = paid_at.plus_milliseconds(DISPUTE_MILLISECONDS);
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
     use crate::tests::kit::*;
 
-    use crate::billing::{DecideDispute, bill_id};
+    use crate::billing::{CarryBill, DecideDispute, PayOutBill, bill_id};
     use primitives::calendar::BillingPeriod;
 
     /// A household billed 120 for its first day.
@@ -149,7 +150,10 @@ mod tests {
                 raise(bill, 120_000_001).sent_by(&other.customer.key),
                 breaks(Rejection::NotTheCustomer),
             ),
-            (raise(bill, 120_000_001), breaks(Rejection::MoreThanOwed { owed_micro: 120_000_000 })),
+            (
+                raise(bill, 120_000_001),
+                breaks(Rejection::MoreThanBilled { billed_micro: 120_000_000 }),
+            ),
             (raise(bill, 30_000_000), emits(&["BillDisputed"])),
             (raise(bill, 30_000_000), KNOWN),
             (raise(bill, 20_000_000), breaks(Rejection::DisputeExists)),
@@ -165,6 +169,38 @@ mod tests {
         late.check(&[(raise(bill, 120_000_000), emits(&["BillDisputed"]))]);
         later.time = Timestamp::new(until_ms + 1);
         later.check(&[(raise(bill, 1), breaks(Rejection::DisputeTooLate { until_ms }))]);
+    }
+
+    #[test]
+    fn a_negative_bill_is_disputed_by_all_its_lines_until_60_days_after_it_was_settled() {
+        let mut network = Network::new();
+        network.northern_tariff(flat(5_000_000));
+        let (home, grid) = (network.homes[0].clone(), network.grid.clone());
+        network.fund(&grid, 1_000_000_000);
+        let day = network.day(0);
+        // 24 kWh drawn and 48 sold: 120 charged, 240 credited.
+        network.measure_day(day, std::slice::from_ref(&home), reading(250, 500));
+        network.accept(&network.bill(&[&home], day));
+        let bill = bill_id(home.point, BillingPeriod::Day { day }, 1);
+        let raise = |amount| by(&[&home.customer.key], dispute(bill, amount));
+        // While it is not settled it may be disputed at any time.
+        network.time = network.time.plus_milliseconds(2 * DISPUTE_MILLISECONDS).unwrap();
+        let billed_micro = 360_000_000;
+        network.check(&[(raise(360_000_001), breaks(Rejection::MoreThanBilled { billed_micro }))]);
+        let pay_out = by(&[&grid.key], PayOutBill { bill });
+        let carry = by(&[&home.customer.key], CarryBill { bill });
+        for settle in [pay_out, carry] {
+            let mut settled = network.clone();
+            settled.accept(&settle);
+            let until_ms = settled.time.get() + DISPUTE_MILLISECONDS;
+            settled.time = Timestamp::new(until_ms);
+            let mut later = settled.clone();
+            settled.check(&[(raise(360_000_000), emits(&["BillDisputed"]))]);
+            assert_eq!(settled.state().bill_state(bill).unwrap().held, MicroCurrency::ZERO);
+            settled.assert_books();
+            later.time = Timestamp::new(until_ms + 1);
+            later.check(&[(raise(1), breaks(Rejection::DisputeTooLate { until_ms }))]);
+        }
     }
 
     #[test]

@@ -409,10 +409,9 @@ fn issue(context: &Context<'_>, state: &mut dyn State, draft: Draft) -> Result<(
     bill.account.credit = used;
     let bill = bill;
 
-    for (debtor, creditor, amount) in legs(&bill)? {
+    for (debtor, creditor, amount) in legs(&bill, bill.account.upheld)? {
         posting::owe(state, debtor, creditor, amount)?;
     }
-    posting::owe(state, bill.biller, bill.customer, bill.account.upheld)?;
     if bill.export_payer != bill.biller {
         // What the grid operator paid out too much is collected like everything else on the bill.
         let sides = (bill.customer, bill.export_payer);
@@ -448,7 +447,8 @@ fn issue(context: &Context<'_>, state: &mut dyn State, draft: Draft) -> Result<(
 /// What was paid out too much for the bill before and is collected with this one.
 fn collected_too(bill: &Bill) -> Result<MicroCurrency, Rejection> {
     let received = bill.account.paid_out.checked_neg();
-    paid_out_too_much(bill, received.map_err(|_| Rejection::AmountOutOfRange)?)
+    let received = received.map_err(|_| Rejection::AmountOutOfRange)?;
+    paid_out_too_much(bill, (bill.account.upheld, received))
 }
 
 /// What is paid and open of a bill that was just issued.
@@ -478,11 +478,10 @@ fn state_at_issue(context: &Context<'_>, bill: &Bill) -> Result<BillState, Rejec
 /// A debt that a bill makes: debtor, creditor, amount.
 type Leg = (PartyId, PartyId, MicroCurrency);
 
-/// The double entry of a bill; see the module's head for who pays whom.
-pub(super) fn legs(bill: &Bill) -> Result<Vec<Leg>, Rejection> {
-    let out_of_range = |_| Rejection::AmountOutOfRange;
-    let charges = bill.charged().map_err(out_of_range)?;
-    let credits = bill.credited().map_err(out_of_range)?;
+/// The double entry of a bill with what was upheld of it; see the module's head for who pays whom.
+pub(super) fn legs(bill: &Bill, upheld: MicroCurrency) -> Result<Vec<Leg>, Rejection> {
+    let sides = bill.sides_after(upheld);
+    let (charges, credits) = sides.map_err(|_| Rejection::AmountOutOfRange)?;
     if charges < MicroCurrency::ZERO || credits < MicroCurrency::ZERO {
         return Err(Rejection::AmountOutOfRange);
     }

@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::tests::kit::{Draft as DraftSent, *};
 
-    use crate::billing::bill_id;
+    use crate::billing::{DecideDispute, DisputeBill, bill_id};
     use crate::metering::{CorrectFrequency, DeleteFrequency};
     use crate::transaction::Body;
 
@@ -329,6 +329,38 @@ mod tests {
         assert_eq!(stale.unwrap().map(|it| it.height), Some(network.height));
         network.accept(&network.bill_privately(&home, day));
         assert_eq!(total(&network, 3), 96_000_000);
+        network.assert_books();
+    }
+    #[test]
+    fn what_is_decided_over_a_negative_private_bill_counts_on() {
+        let mut network = Network::private();
+        network.northern_tariff(flat(5_000_000));
+        let (day, home) = (network.day(0), network.homes[0].clone());
+        network.measure_privately(day, std::slice::from_ref(&home), reading(0, 250));
+        let right = network.bill_privately(&home, day);
+        // The distributor states half of the 24 kWh that were sold.
+        let wrong = relined(&right, |lines| {
+            let sold = lines.iter_mut().find(|line| line.kind == LineKind::EnergyExport).unwrap();
+            sold.energy = primitives::units::WattHours::new(12_000);
+            sold.exact = primitives::units::MilliMicro::new(-60_000_000_000);
+            sold.amount = MicroCurrency::new(-60_000_000);
+        });
+        network.accept(&wrong);
+        let id = |revision| bill_id(home.point, BillingPeriod::Day { day }, revision);
+        let (bill, amount) = (id(1), MicroCurrency::new(60_000_000));
+        let dispute = DisputeBill { bill, amount, reason_hash: Hash::of(b"why") };
+        network.accept(&by(&[&home.customer.key], dispute));
+        let decide = DecideDispute { bill, upheld: amount };
+        network.accept(&by(&[&network.regulators[0].key], decide));
+        let standing = |network: &Network, revision| {
+            let open = network.state().bill_state(id(revision)).unwrap().open;
+            (open.get(), network.state().billing_account(home.point).credit.get())
+        };
+        assert_eq!(standing(&network, 1), (-60_000_000, 60_000_000));
+        network.accept(&right);
+        let upheld = network.state().bill(id(2)).unwrap().account.upheld;
+        assert_eq!(upheld, MicroCurrency::ZERO, "the bill says it itself");
+        assert_eq!(standing(&network, 2), (-60_000_000, 60_000_000));
         network.assert_books();
     }
 }

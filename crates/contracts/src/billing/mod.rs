@@ -248,6 +248,25 @@ impl Bill {
         MicroCurrency::sum(credits.map(|line| line.amount))?.checked_neg()
     }
 
+    /// All that stands on the bill, charges and credits alike: the most that can be wrong with it.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] when the sum does not fit.
+    pub fn gross(&self) -> Result<MicroCurrency, OutOfRange> {
+        self.charged()?.checked_add(self.credited()?)
+    }
+
+    /// What the customer is charged and what it is credited for energy injected once `upheld` was
+    /// decided for it: that takes off the charges first, the rest is too little credited.
+    fn sides_after(
+        &self,
+        upheld: MicroCurrency,
+    ) -> Result<(MicroCurrency, MicroCurrency), OutOfRange> {
+        let (charges, credits) = (self.charged()?, self.credited()?);
+        let off = upheld.min(charges).max(MicroCurrency::ZERO);
+        Ok((charges.checked_sub(off)?, credits.checked_add(upheld.checked_sub(off)?)?))
+    }
+
     /// The sum of the lines of one kind.
     ///
     /// # Errors
@@ -324,7 +343,8 @@ pub struct BillIssued {
 pub struct Decision {
     /// The total of the bill that was decided over.
     pub total: MicroCurrency,
-    /// What of it is taken back, from zero to the total.
+    /// What is decided for the customer, from zero to all that stands on the bill; more than the total
+    /// leaves the customer with a claim.
     pub upheld: MicroCurrency,
 }
 
@@ -339,12 +359,14 @@ impl Decision {
 /// What became of a bill. Nothing is open or paid any more of a bill that was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct BillState {
-    /// Paid so far; negative when it was paid out.
+    /// Paid so far; negative as far as the customer received more for the bill than it paid: paid out,
+    /// carried, or decided for it.
     pub paid: MicroCurrency,
     /// Still open: positive to be paid by the customer, negative to be paid out to it. It is the
     /// bill's total less what was paid and credited.
     pub open: MicroCurrency,
-    /// Taken back by the decision of a dispute.
+    /// Decided for the customer in disputes over the bill or those that it replaced; may be more than
+    /// the total.
     pub credited: MicroCurrency,
     /// What of `open` is in dispute: it is not collected and bears no fine.
     pub held: MicroCurrency,
@@ -359,7 +381,8 @@ pub struct BillState {
     pub paid_out: MicroCurrency,
     /// The last decision over the bill or one that it replaced.
     pub decision: Option<Decision>,
-    /// Since when nothing is open to be paid.
+    /// Since when nothing is open, neither to be paid nor to be paid out: it was paid, paid out,
+    /// carried or taken back.
     pub paid_at: Option<Timestamp>,
     /// Where the bill was issued, for its proof.
     pub position: crate::state::Position,

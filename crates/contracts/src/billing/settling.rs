@@ -28,16 +28,16 @@ impl From<&Bill> for BillPlace {
     }
 }
 
-/// What is still owed to the customer of a negative bill; positive.
+/// What is still owed to the customer of a negative bill; positive. After a decision a bill whose total
+/// is not negative may be one as well.
 pub(super) fn owed_to_customer(state: &dyn State, bill: &Bill) -> Result<MicroCurrency, Rejection> {
-    if bill.total >= MicroCurrency::ZERO {
-        return Err(Rejection::BillNotNegative);
-    }
+    let zero = MicroCurrency::ZERO;
     let open = state.bill_state(bill.id())?.open;
-    if open >= MicroCurrency::ZERO {
-        return Err(Rejection::NothingOpen);
+    match (open < zero, bill.total < zero) {
+        (true, _) => open.checked_neg().map_err(|_| Rejection::AmountOutOfRange),
+        (false, true) => Err(Rejection::NothingOpen),
+        (false, false) => Err(Rejection::BillNotNegative),
     }
-    open.checked_neg().map_err(|_| Rejection::AmountOutOfRange)
 }
 
 /// What was owed to the customer of a negative bill was handed over.
@@ -66,13 +66,17 @@ pub(super) fn put_bill(
     let was_open = before.as_ref().is_some_and(is_open);
     let key = state_key::open_bill(&place.usage_point, place.number);
     if is_open(&after) {
-        after.paid_at = None;
         if !was_open {
             state.write(key, &place.id);
         }
     } else if was_open || before.is_none() {
-        after.paid_at = Some(context.time);
         state.delete(&key);
+    }
+    let is_settled = |bill: &BillState| bill.open == MicroCurrency::ZERO;
+    if !is_settled(&after) {
+        after.paid_at = None;
+    } else if !before.as_ref().is_some_and(is_settled) {
+        after.paid_at = Some(context.time);
     }
     let due_before = before.map_or(MicroCurrency::ZERO, |bill| bill.due());
     let difference = after.due().checked_sub(due_before).map_err(out_of_range)?;

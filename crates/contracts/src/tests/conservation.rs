@@ -40,6 +40,8 @@ enum Step {
     PayDues { micro: i64 },
     PayOutCredit { home: usize, micro: i64 },
     PayOutBoundaryCredit { micro: i64 },
+    DisputeBoundary { day: i32, percent: i64 },
+    DecideBoundary { day: i32, percent: i64 },
     Buy { home: usize, micro: i64 },
     Redeem { home: usize, micro: i64 },
     CorrectReading { home: usize, day: i32, slot: u32, import: u64, export: u64 },
@@ -103,6 +105,8 @@ fn boundary_or_rules() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0..DAYS).prop_map(|day| Step::PayOutBoundary { day }),
         (1..400_000_000_i64).prop_map(|micro| Step::PayOutBoundaryCredit { micro }),
+        (0..DAYS, 0..=100_i64).prop_map(|(day, percent)| Step::DisputeBoundary { day, percent }),
+        (0..DAYS, 0..=100_i64).prop_map(|(day, percent)| Step::DecideBoundary { day, percent }),
         (0..DAYS).prop_map(|day| Step::CarryBoundary { day }),
         (0..DAYS, 0..96_u32, 0..9_000_000_i64).prop_map(|(day, slot, price)| Step::AmendTariff {
             day,
@@ -162,6 +166,23 @@ fn bill_of(network: &Network, home: &Home, day: i32) -> BillId {
     network.state().metered_day(home.point, network.day(day)).billed.unwrap_or_default()
 }
 
+/// The customer disputes a share of all that stands on the bill over a day.
+fn dispute(network: &Network, home: &Home, day: i32, percent: i64) -> Draft {
+    let bill = bill_of(network, home, day);
+    let gross = network.state().bill(bill).map_or(0, |bill| bill.gross().unwrap().get());
+    let amount = MicroCurrency::new((gross / 100 * percent).max(1));
+    let reason_hash = primitives::hash::Hash::ZERO;
+    by(&[&home.customer.key], DisputeBill { bill, amount, reason_hash })
+}
+
+/// A regulator upholds a share of a dispute.
+fn decide(network: &Network, home: &Home, day: i32, percent: i64) -> Draft {
+    let bill = bill_of(network, home, day);
+    let disputed = network.state().dispute(bill).map_or(0, |it| it.amount.get());
+    let upheld = MicroCurrency::new(disputed / 100 * percent);
+    by(&[&network.regulators[0].key], DecideDispute { bill, upheld })
+}
+
 /// Sends the step and tells whether it acted, which is up to the rules.
 fn walk(network: &mut Network, step: &Step) -> bool {
     let homes = network.homes.clone();
@@ -215,20 +236,10 @@ fn walk(network: &mut Network, step: &Step) -> bool {
         Step::Carry { home, day } => {
             by(&[&network.north.key], CarryBill { bill: bill_of(network, &homes[home], day) })
         }
-        Step::Dispute { home, day, percent } => {
-            let bill = bill_of(network, &homes[home], day);
-            let total = network.state().bill(bill).map_or(0, |bill| bill.total.get());
-            let amount = (total / 100 * percent).max(1);
-            let reason_hash = primitives::hash::Hash::ZERO;
-            let body = DisputeBill { bill, amount: micro(amount), reason_hash };
-            by(&[&homes[home].customer.key], body)
-        }
-        Step::Decide { home, day, percent } => {
-            let bill = bill_of(network, &homes[home], day);
-            let disputed = network.state().dispute(bill).map_or(0, |it| it.amount.get());
-            let upheld = disputed / 100 * percent;
-            by(&[&network.regulators[0].key], DecideDispute { bill, upheld: micro(upheld) })
-        }
+        Step::Dispute { home, day, percent } => dispute(network, &homes[home], day, percent),
+        Step::DisputeBoundary { day, percent } => dispute(network, &boundary, day, percent),
+        Step::Decide { home, day, percent } => decide(network, &homes[home], day, percent),
+        Step::DecideBoundary { day, percent } => decide(network, &boundary, day, percent),
         Step::PayOutBoundary { day } => {
             by(&[&grid.key], PayOutBill { bill: bill_of(network, &boundary, day) })
         }
@@ -372,6 +383,36 @@ fn assert_dues_fit_the_bills(network: &Network) {
     }
 }
 
+/// The grid operator is worse off by the export credits of the households' bills, more of them as far as
+/// decisions were not about charges, and better off by what it bills at the boundary.
+fn assert_the_grid_operator_bears_the_credits(network: &Network) {
+    let grid = network.grid.id;
+    let mut wanted = 300_000_000;
+    for (home, day) in network.homes.iter().flat_map(|home| (0..DAYS).map(move |day| (home, day))) {
+        let id = bill_of(network, home, day);
+        let (Ok(bill), Ok(after)) = (network.state().bill(id), network.state().bill_state(id))
+        else {
+            continue;
+        };
+        let decided = after.credited.get() - bill.charged().unwrap().get();
+        wanted -= bill.credited().unwrap().get() + decided.max(0);
+    }
+    let boundary = &network.boundary;
+    let mut fines_billed = 0;
+    for id in (0..DAYS).map(|day| bill_of(network, boundary, day)) {
+        if let (Ok(bill), Ok(after)) = (network.state().bill(id), network.state().bill_state(id)) {
+            wanted += bill.total.get() - after.credited.get();
+            fines_billed += bill.sum_of(LineKind::Fine).unwrap().get();
+        }
+    }
+    // Fines that were counted anew came back as credit.
+    let fines = network.state().fine_account(boundary.point);
+    wanted -= fines_billed - fines.map_or(0, |account| account.charged.get());
+    let dues = network.homes.iter().map(|home| home.customer.id).chain([network.north.id]);
+    let dues = dues.map(|party| network.balance(Account::dues(grid, party)));
+    assert_eq!(network.balance(Account::wallet(grid)) + dues.sum::<i64>(), wanted);
+}
+
 /// What the grid operator owes on bills is kept apart from what it owes beside them.
 fn assert_boundary_claims(network: &Network) {
     let account = network.state().billing_account(network.boundary.point);
@@ -411,7 +452,7 @@ fn every_kind_of_step_acts_somewhere() {
             acted.insert(text.split(' ').next().unwrap().to_owned());
         }
     }
-    assert_eq!(acted.len(), 21, "{acted:?}");
+    assert_eq!(acted.len(), 23, "{acted:?}");
 }
 
 proptest! {
@@ -425,6 +466,7 @@ proptest! {
             network.assert_books();
             assert_dues_fit_the_bills(&network);
             assert_boundary_claims(&network);
+            assert_the_grid_operator_bears_the_credits(&network);
         }
     }
 

@@ -79,7 +79,7 @@ pub enum Billing {
     /// Dispute a bill, or part of it.
     ///
     /// Sent by any party, also a suspended one, for a bill whose customer it is, until 60 days after
-    /// it was paid. What is in dispute is not collected and bears no fine.
+    /// it was paid, paid out or carried. What is in dispute is not collected and bears no fine.
     #[command(after_help = "Example:\n  gridtally submit dispute-bill --bill BILL_ID \
         --amount 120.00 --reason-file why.txt --key home-17.key")]
     DisputeBill(DisputeBillFlags),
@@ -230,7 +230,7 @@ pub struct DisputeBillFlags {
     /// The bill.
     #[arg(long, value_name = "ID")]
     bill: BillId,
-    /// The amount in the ledger's currency, at most the bill's total.
+    /// The amount in the ledger's currency, at most the bill's charges and credits together.
     #[arg(long, value_name = "AMOUNT", value_parser = values::amount)]
     amount: MicroCurrency,
     #[command(flatten)]
