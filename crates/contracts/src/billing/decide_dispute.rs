@@ -106,10 +106,11 @@ fn forgive_fines(
     else {
         return Ok(());
     };
-    // More than was to be paid for the bill was never due.
-    let payable =
-        bill.total.checked_sub(before.credited).map_err(|_| Rejection::AmountOutOfRange)?;
-    let upheld = upheld.min(payable.max(MicroCurrency::ZERO));
+    // What is more than was to be paid for the bill was never due.
+    let owed = bill.total.checked_add(bill.account.paid_out);
+    let owed = owed.and_then(|owed| owed.checked_sub(before.credited));
+    let owed = owed.map_err(|_| Rejection::AmountOutOfRange)?;
+    let upheld = upheld.min(owed.max(MicroCurrency::ZERO));
     let until = before.paid_at.map_or(dispute.raised_at, |paid| paid.min(dispute.raised_at));
     let days = (day_at(context.rules, bill.issued_at), day_at(context.rules, until));
     fine::forgive(context, state, (bill.usage_point, upheld), days)
@@ -137,6 +138,10 @@ mod tests {
     /// A household billed 120 for its first day; above 50 there are 2 days of grace, then 10 and 1 % a
     /// day, at most 30 % of the dues.
     fn stage() -> Network {
+        stage_of(reading(250, 0))
+    }
+
+    fn stage_of(value: primitives::reading::Reading) -> Network {
         let mut network = Network::new();
         network.northern_tariff(flat(5_000_000));
         let home = network.homes[0].clone();
@@ -152,7 +157,7 @@ mod tests {
         let set = SetFineRules { distributor: None, rules };
         network.accept(&by(&[&regulators[0], &regulators[1]], set));
         let day = network.day(0);
-        network.measure_day(day, std::slice::from_ref(&home), reading(250, 0));
+        network.measure_day(day, std::slice::from_ref(&home), value);
         network.accept(&network.bill(&[&home], day));
         network
     }
@@ -389,6 +394,54 @@ mod tests {
         network.end_day(network.day(60));
         assert_eq!(pending(&network), 0, "50 is not above the threshold");
         network.assert_books();
+    }
+
+    /// A household whose first bill is of 250 or 146 Wh a slot, 120 or 70.08, and which pays 100 five days
+    /// later; further bills of 120 are issued on the given days. The difference of the two is disputed on
+    /// the 20th day and decided at once.
+    fn partly_paid(first: u64, further: &[i32]) -> Network {
+        let mut network = stage_of(reading(first, 0));
+        let home = network.homes[0].clone();
+        for number in 2..20 {
+            let day = network.day(number - 1);
+            network.end_day(day);
+            if further.contains(&number) {
+                network.measure_day(day, std::slice::from_ref(&home), reading(250, 0));
+                network.accept(&network.bill(&[&home], day));
+            }
+            if number == 6 {
+                network.accept(&network.pay(&home, 100_000_000));
+            }
+        }
+        network.end_day(network.day(19));
+        if first == 250 {
+            network.accept(&dispute(&network, 0, 49_920_000));
+            network.accept(&decide(&network, 0, 49_920_000));
+        }
+        network.end_day(network.day(60));
+        network.assert_books();
+        network
+    }
+
+    /// What was fined up to a day, on bills or not.
+    fn fined(network: &Network, day: i32) -> i64 {
+        let (day, home) = (network.day(day), network.homes[0].point);
+        let now = network.rules.calendar().start_of(network.periods(day).first);
+        let standing = fine_standing(&network.rules, network.state(), home, now).unwrap();
+        standing.pending.get() + network.state().fine_account(home).unwrap().charged.get()
+    }
+
+    #[test]
+    fn what_was_upheld_of_a_partly_paid_bill_is_fined_as_if_it_had_never_been_billed() {
+        // Payments go to the oldest bill first: what the smaller bill does not take pays the next one.
+        for further in [&[][..], &[2], &[2, 9]] {
+            let (disputed, smaller) = (partly_paid(250, further), partly_paid(146, further));
+            let all =
+                |network: &Network| (1..=60).map(|day| fined(network, day)).collect::<Vec<_>>();
+            let wanted = all(&smaller);
+            assert!(wanted[59] > 0, "something is fined");
+            assert_eq!(all(&disputed), wanted, "bills on {further:?}");
+        }
     }
 
     #[test]
