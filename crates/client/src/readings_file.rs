@@ -5,7 +5,7 @@
 //! Australian market's format with its quality flags. [`tables`] and [`nem12`] read them into
 //! [`Intervals`]; here the intervals become slots.
 //!
-//! Files count in decimal kWh, the ledger in whole Wh. The rules of the conversion:
+//! Files count in decimal kWh or Wh, the ledger in whole Wh. The rules of the conversion:
 //!
 //! - Values are kept in 10⁻⁶ Wh; nothing finer is read, nothing is lost on the way.
 //! - Intervals shorter than a slot are added up first. A slot of which a part is missing is missing.
@@ -72,6 +72,35 @@ pub enum Direction {
     Import,
     /// Injected into the grid.
     Export,
+}
+
+/// What the numbers of a wide table count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnergyUnit {
+    /// As a rule.
+    KilowattHours,
+    /// Where the file's name says so.
+    WattHours,
+}
+
+impl EnergyUnit {
+    /// The unit of a wide table: Wh where the file's name ends in `_wh.csv`, else kWh.
+    #[must_use]
+    pub fn of_file(path: &Path) -> Self {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
+        match name.is_some_and(|name| name.ends_with("_wh.csv")) {
+            true => Self::WattHours,
+            false => Self::KilowattHours,
+        }
+    }
+
+    /// Decimal places down to 10⁻⁶ Wh.
+    const fn places(self) -> u32 {
+        match self {
+            Self::KilowattHours => 9,
+            Self::WattHours => 6,
+        }
+    }
 }
 
 /// One value of a file.
@@ -159,7 +188,7 @@ pub fn read(
     if nem12::is_nem12(&text) {
         return nem12::parse(&text);
     }
-    tables::parse(&text, calendar, interval_minutes)
+    tables::parse(&text, calendar, interval_minutes, EnergyUnit::of_file(path))
 }
 
 /// Adds what is injected from a second, wide table.
@@ -173,7 +202,8 @@ pub fn read_export(
     interval_minutes: Option<u16>,
 ) -> Result<(), ReadingsFileError> {
     let text = read_text(path)?;
-    tables::parse_wide(into, &text, Direction::Export, (calendar, interval_minutes))
+    let form = (calendar, interval_minutes, EnergyUnit::of_file(path));
+    tables::parse_wide(into, &text, Direction::Export, form)
 }
 
 fn read_text(path: &Path) -> Result<String, ReadingsFileError> {

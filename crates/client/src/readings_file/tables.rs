@@ -1,8 +1,8 @@
 //! Tables of readings as spreadsheets and databases write them, wide and long.
 //!
 //! **Wide**: the first column holds the times (`time`, `timestamp` or `reading_datetime`), every other
-//! one a meter, named in the first line, with the energy that it drew in kWh. What was injected stands
-//! in a second file of the same form. **Long**: columns `usage_point` or `label`, `time`, `import_kwh`
+//! one a meter, named in the first line, with the energy that it drew, in kWh or, where the file's name
+//! ends in `_wh.csv`, in Wh. What was injected stands in a second file of the same form. **Long**: columns `usage_point` or `label`, `time`, `import_kwh`
 //! (or `import_wh`), and if wanted `export_kwh` (or `export_wh`) and `quality`, in any order.
 //!
 //! A time is where an interval begins. An empty cell is a missing value, which is not zero. A column
@@ -13,7 +13,7 @@ use primitives::calendar::{Calendar, LocalDay};
 use primitives::reading::Quality;
 
 use super::wall_time::{Minute, moment};
-use super::{Direction, Intervals, ReadingsFileError, Value};
+use super::{Direction, EnergyUnit, Intervals, ReadingsFileError, Value};
 use crate::decimal;
 
 /// Names of the column of times in wide tables.
@@ -21,7 +21,7 @@ const TIME_COLUMNS: [&str; 3] = ["time", "timestamp", "reading_datetime"];
 /// No interval holds more: 1 GWh, in 10⁻⁶ Wh.
 const MAX_ENERGY: i64 = 1_000_000_000_000_000;
 
-/// Reads a table of either form.
+/// Reads a table of either form; `unit` is a wide table's, the columns of a long one name theirs.
 ///
 /// # Errors
 /// [`ReadingsFileError`] names the line.
@@ -29,13 +29,14 @@ pub fn parse(
     text: &str,
     calendar: &Calendar,
     interval_minutes: Option<u16>,
+    unit: EnergyUnit,
 ) -> Result<Intervals, ReadingsFileError> {
     let mut intervals = Intervals::default();
     let head = text.lines().next().unwrap_or_default();
     if head.contains("import_kwh") || head.contains("import_wh") {
         parse_long(&mut intervals, text, (calendar, interval_minutes))?;
     } else {
-        parse_wide(&mut intervals, text, Direction::Import, (calendar, interval_minutes))?;
+        parse_wide(&mut intervals, text, Direction::Import, (calendar, interval_minutes, unit))?;
     }
     if intervals.count() == 0 {
         return Err(ReadingsFileError::ValueCount(0));
@@ -51,7 +52,7 @@ pub fn parse_wide(
     into: &mut Intervals,
     text: &str,
     direction: Direction,
-    (calendar, interval_minutes): (&Calendar, Option<u16>),
+    (calendar, interval_minutes, unit): (&Calendar, Option<u16>, EnergyUnit),
 ) -> Result<(), ReadingsFileError> {
     let table = Table::of(text)?;
     let mut columns = table.head.iter();
@@ -78,7 +79,7 @@ pub fn parse_wide(
             if cell.is_empty() {
                 continue;
             }
-            let energy = energy(cell, 9).map_err(|reason| ReadingsFileError::Line {
+            let energy = energy(cell, unit.places()).map_err(|reason| ReadingsFileError::Line {
                 line,
                 reason: format!("column {label}: {reason}"),
             })?;
@@ -119,7 +120,7 @@ const fn value(line: u64, minute: Minute, energy: u64) -> Value {
     Value { line, minute, minutes: 0, energy, quality: Quality::Actual }
 }
 
-/// Energy in 10⁻⁶ Wh: `places` is 9 for kWh and 6 for Wh.
+/// Energy in 10⁻⁶ Wh: the places are those of the unit.
 pub(super) fn energy(cell: &str, places: u32) -> Result<u64, String> {
     // Rule: NEM12 writes `.048` for 0.048.
     let padded = if cell.starts_with('.') { format!("0{cell}") } else { cell.to_owned() };
@@ -220,7 +221,8 @@ impl Columns {
         };
         let (usage_point, label) = either("usage_point", "label")?;
         let energy = |(kwh, wh): (Option<usize>, Option<usize>)| {
-            kwh.map(|column| (column, 9)).or(wh.map(|column| (column, 6)))
+            let kwh = kwh.map(|column| (column, EnergyUnit::KilowattHours.places()));
+            kwh.or(wh.map(|column| (column, EnergyUnit::WattHours.places())))
         };
         let missing = |name: &str| format!("column {name} is missing");
         Ok(Self {

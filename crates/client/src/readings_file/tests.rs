@@ -23,13 +23,15 @@ fn europe() -> Calendar {
 }
 
 fn days(text: &str, calendar: &Calendar) -> Vec<SlotDay> {
-    let (days, refused) = tables::parse(text, calendar, None).unwrap().days(calendar);
+    let (days, refused) =
+        tables::parse(text, calendar, None, EnergyUnit::KilowattHours).unwrap().days(calendar);
     assert_eq!(refused, []);
     days
 }
 
 fn refused(text: &str, calendar: &Calendar) -> String {
-    tables::parse(text, calendar, None).unwrap().days(calendar).1[0].to_string()
+    tables::parse(text, calendar, None, EnergyUnit::KilowattHours).unwrap().days(calendar).1[0]
+        .to_string()
 }
 
 /// Import of the slots that are there.
@@ -157,7 +159,9 @@ fn bad_lines_are_named() {
         ),
     ];
     for (text, wanted) in cases {
-        let error = tables::parse(text, &india(15), None).unwrap_err().to_string();
+        let error = tables::parse(text, &india(15), None, EnergyUnit::KilowattHours)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(wanted), "{text:?}: {error}");
     }
 }
@@ -289,4 +293,21 @@ fn broken_nem12_files_are_named_by_line() {
     // Nothing measured is missing.
     let intervals = nem12::parse(&format!("{}400,1,2,N,,\n400,3,48,A,,\n900\n", day("V"))).unwrap();
     assert_eq!(intervals.days(&india(30)).0[0].missing(), 2);
+}
+
+#[test]
+fn the_name_of_a_wide_table_says_that_it_counts_in_watt_hours() {
+    let text = "time,M1\n2016-06-01T00:00,230\n2016-06-01T00:15,129.5\n";
+    let folder = tempfile::tempdir().unwrap();
+    let sum = |name: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let (days, refused) = read(&file, &india(15), None).unwrap().days(&india(15));
+        assert_eq!(refused, []);
+        let slots = days[0].slots.iter().flatten();
+        slots.map(|slot| slot.import_wh.get()).sum::<u64>()
+    };
+    assert_eq!(sum("import_wh.csv"), 360);
+    assert_eq!(sum("IMPORT_WH.CSV"), 360);
+    assert_eq!(sum("import.csv"), 359_500);
 }

@@ -22,13 +22,13 @@ use crate::exit::{Ended, Exit};
 pub enum Import {
     /// Readings of meters: a wide or long CSV table, or NEM12.
     ///
-    /// A wide table has a column `time` and one column of kWh for each meter (what was injected stands
-    /// in a second table, --export); a long one has usage_point or label, time, import_kwh and, if
-    /// wanted, export_kwh and quality. NEM12 brings its channels (E drawn, B injected) and qualities.
-    /// Decimal kWh become whole Wh by cumulative rounding, so that a day's sum is right within half a
-    /// Wh; intervals longer than a slot are split evenly, odd Wh to the first part; shorter ones are
-    /// added up. Each whole day becomes a seal, signed with the meter's key, or is part of a gateway's
-    /// batch.
+    /// A wide table has a column `time` and one column of kWh for each meter, or of Wh where the file's
+    /// name ends in _wh.csv (what was injected stands in a second table, --export); a long one has
+    /// usage_point or label, time, import_kwh and, if wanted, export_kwh and quality. NEM12 brings its
+    /// channels (E drawn, B injected) and qualities. Decimal kWh become whole Wh by cumulative rounding,
+    /// so that a day's sum is right within half a Wh; intervals longer than a slot are split evenly, odd
+    /// Wh to the first part; shorter ones are added up. Each whole day becomes a seal, signed with the
+    /// meter's key, or is part of a gateway's batch.
     #[command(after_help = "Examples:\n  \
         gridtally import readings july.csv --keys meters/\n  \
         gridtally import readings nem12.csv --gateway-key distributor.key --map members.csv\n  \
