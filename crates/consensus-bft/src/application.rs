@@ -14,7 +14,6 @@ use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::{Epoch, Epocher, FixedEpocher, Height};
 use commonware_cryptography::Digested;
-use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_macros::select;
 use commonware_runtime::{Clock, Metrics, Spawner};
 use commonware_utils::vec::NonEmptyVec;
@@ -381,27 +380,33 @@ impl Application {
             .then_some(Verdict::Late("its time lies far behind our clock")))
     }
 
-    /// Waits until this node has executed `height`, on which `leader` proposes.
+    /// Waits until this node has executed `height`, on which the leader of the context proposes.
     ///
     /// Its certificate is sent once, and a crash may lose it. Later ones may need our vote, which needs
-    /// that execution: so the one who has executed it is asked. A height may be final through a later
-    /// one alone, which is an ancestor of the proposal as well.
+    /// that execution: so the one who has executed it is asked, and with it all validators, because it
+    /// may have gone since. A height may be final through a later one alone, which is an ancestor of
+    /// the proposal as well.
     async fn executed<E: Clock>(
         &self,
         runtime: &E,
         height: u64,
-        leader: &EngineKey,
+        context: &Context,
         parent: Height,
-    ) {
+    ) -> Result<(), NodeError> {
+        let mut whom = NonEmptyVec::new(context.leader.clone());
+        for validator in self.schemes.others(context.round.epoch())? {
+            if validator != context.leader {
+                whom.push(validator);
+            }
+        }
         let mut reached = self.ordering.reached(height);
         loop {
             select! {
-                () = &mut reached => return,
+                () = &mut reached => return Ok(()),
                 _ = runtime.sleep(self.pace.leader_timeout) => {},
             }
             for missing in (height..=parent.get()).take(MAX_KEPT) {
-                let from = NonEmptyVec::new(leader.clone());
-                self.mailbox.hint_finalized(Height::new(missing), from);
+                self.mailbox.hint_finalized(Height::new(missing), whom.clone());
             }
         }
     }
@@ -433,7 +438,7 @@ impl Application {
                     return Ok(false);
                 }
                 Verdict::AfterHeight(height) => {
-                    self.executed(runtime, height, &context.leader, parent.height()).await;
+                    self.executed(runtime, height, context, parent.height()).await?;
                 }
                 Verdict::After(time) => runtime.sleep(time).await,
                 // Others may have voted already; then the view cannot be skipped, and withholding

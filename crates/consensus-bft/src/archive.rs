@@ -97,7 +97,8 @@ pub(crate) struct Blocks<E: Storage + Metrics + Clock> {
 
 impl<E: Storage + Metrics + Clock> Blocks<E> {
     /// A block that the ledger keeps whole; `None` when it has none at this height, made it alone
-    /// before the engine, or has erased or pruned some of it.
+    /// before the engine, or has erased or pruned some of it. Not the genesis: marshal puts that where
+    /// it begins.
     fn of_ledger(&self, height: u64) -> Result<Option<OrderedBlock>, LedgerError> {
         match self.ledger.view().block(height) {
             // Bytes that the header does not name do not decode.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use commonware_codec::{Copying, DecodeExt};
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::Epoch;
+use commonware_cryptography::Signer as _;
 use commonware_cryptography::certificate::{Provider, Scoped};
 use commonware_cryptography::ed25519::{PrivateKey, PublicKey as EngineKey};
 use commonware_p2p::TrackedPeers;
@@ -140,6 +141,15 @@ impl Schemes {
     /// As [`Schemes::of`].
     pub fn validators(&self, epoch: Epoch) -> Result<ValidatorSet, NodeError> {
         Ok(self.fixed(epoch)?.set)
+    }
+
+    /// The validators of an epoch but for the holder of this key, as the engine names them.
+    ///
+    /// # Errors
+    /// As [`Schemes::of`].
+    pub fn others(&self, epoch: Epoch) -> Result<Vec<EngineKey>, NodeError> {
+        let (set, own) = (self.validators(epoch)?, self.key.public_key());
+        Ok(set.iter().filter_map(engine_key).filter(|key| *key != own).collect())
     }
 
     /// The peers of an epoch: first its validators and those of the next one, then every node that
