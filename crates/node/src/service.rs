@@ -96,13 +96,17 @@ impl Sink {
             (receipt.transaction, Outcome { id: receipt.transaction, position, code: receipt.code })
         });
         let outcomes: BTreeMap<_, _> = outcomes.collect();
-        let answers = own
-            .into_iter()
-            .map(|(id, waiters)| {
-                let outcome = outcomes.get(&id).cloned().ok_or(SubmitError::Stopping);
-                (waiters, outcome)
-            })
-            .collect();
+        let view = self.ledger.view();
+        let mut answers = Vec::with_capacity(own.len());
+        for (id, waiters) in own {
+            let outcome = match outcomes.get(&id) {
+                // Rule: the first receipt stays the answer, also when a liar has the transaction
+                // ordered again while somebody asks for it.
+                Some(outcome) if outcome.code != 0 => known_outcome(&view, &id)?,
+                outcome => outcome.cloned(),
+            };
+            answers.push((waiters, outcome.ok_or(SubmitError::Stopping)));
+        }
         Ok(Answers(answers))
     }
 

@@ -55,6 +55,18 @@ fn a_certificate_that_was_lost_in_a_crash_is_asked_for() {
     nothing_is_violated(215..216, Faults::Membership);
 }
 
+/// Who proposed on a block goes before it has told one of the three others of the block's certificate.
+#[test]
+fn who_lacks_a_certificate_asks_all_validators() {
+    nothing_is_violated(1_706..1_707, Faults::All);
+}
+
+/// A liar has a transaction ordered again just when its sender asks another validator for its answer.
+#[test]
+fn the_first_receipt_stays_the_answer() {
+    nothing_is_violated(1_477..1_478, Faults::All);
+}
+
 /// Plays the steps on some seeds, with so many validators at first, organisations and nodes.
 fn played(seeds: std::ops::Range<u64>, [first, own, nodes]: [usize; 3], steps: &[Step]) {
     let scenario = Scenario { validators: first, organisations: own, nodes, steps: steps.to_vec() };
