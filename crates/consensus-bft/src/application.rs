@@ -383,8 +383,8 @@ impl Application {
     /// Waits until this node has executed `height`, on which the leader of the context proposes.
     ///
     /// Its certificate is sent once, and a crash may lose it. Later ones may need our vote, which needs
-    /// that execution: so the one who has executed it is asked, and with it all validators, because it
-    /// may have gone since. A height may be final through a later one alone, which is an ancestor of
+    /// that execution: so the one who has executed it is asked, and then all validators, because it may
+    /// have gone since. A height may be final through a later one alone, which is an ancestor of
     /// the proposal as well.
     async fn executed<E: Clock>(
         &self,
@@ -394,11 +394,8 @@ impl Application {
         parent: Height,
     ) -> Result<(), NodeError> {
         let mut whom = NonEmptyVec::new(context.leader.clone());
-        for validator in self.schemes.others(context.round.epoch())? {
-            if validator != context.leader {
-                whom.push(validator);
-            }
-        }
+        let mut others = self.schemes.others(context.round.epoch())?;
+        others.retain(|validator| *validator != context.leader);
         let mut reached = self.ordering.reached(height);
         loop {
             select! {
@@ -408,6 +405,8 @@ impl Application {
             for missing in (height..=parent.get()).take(MAX_KEPT) {
                 self.mailbox.hint_finalized(Height::new(missing), whom.clone());
             }
+            // Only when it does not answer: one of the others may be away and cost a timeout.
+            others.drain(..).for_each(|validator| whom.push(validator));
         }
     }
 

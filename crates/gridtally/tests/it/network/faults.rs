@@ -40,7 +40,8 @@ fn kill_after_kill_of_any_node_loses_nothing() {
     let network = TestNetwork::up();
     let traffic = Traffic::start(&network);
     for round in 0..20 {
-        // It was started a moment ago, and a turn that it misses costs a second.
+        // Who has just come back has to take part again: without it and the next one two were away.
+        std::thread::sleep(Duration::from_secs(1));
         traffic.goes_on();
         let victim = NAMES[round % 4];
         network.kill(victim);
