@@ -201,12 +201,8 @@ impl Application {
     ) -> Result<Vec<CheckedTransaction>, NodeError> {
         let mempool = &self.ordering.mempool;
         let selected = mempool.select(&|id| ancestors.transactions.contains(id));
-        let with_sequence = |checked: &CheckedTransaction| {
-            let (key, sequence) = checked.sequence();
-            (checked.id(), key, sequence)
-        };
-        let known: Vec<_> = selected.iter().map(with_sequence).collect();
-        let known = self.ordering.answer_known(&known)?;
+        let numbered: Vec<_> = selected.iter().map(CheckedTransaction::numbered).collect();
+        let known = self.ordering.answer_known(&numbered)?;
         let time = self.next_time(parent)?;
         let mut valid = Vec::with_capacity(selected.len());
         for (checked, is_known) in selected.into_iter().zip(known) {

@@ -212,11 +212,12 @@ impl CheckedTransaction {
         self.0.id
     }
 
-    /// Its signer's key and the sequence that it uses up.
+    /// Its id, its signer's key and the sequence of it that it uses up: by these it is known whether it
+    /// was ordered before.
     #[must_use]
-    pub fn sequence(&self) -> (KeyAddress, Sequence) {
+    pub fn numbered(&self) -> (TransactionId, KeyAddress, Sequence) {
         let envelope = &self.submission().transaction.envelope;
-        (envelope.signer.address(), envelope.sequence)
+        (self.id(), envelope.signer.address(), envelope.sequence)
     }
 
     /// Its decoded body.

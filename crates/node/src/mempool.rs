@@ -320,12 +320,8 @@ impl Mempool {
     /// with.
     pub fn since(&self, ticket: u64) -> (Vec<(TransactionId, KeyAddress, Sequence)>, u64) {
         let queue = self.queue();
-        let with_sequence = |(_, waiting): (&u64, &Waiting)| {
-            let checked = &waiting.pending.checked;
-            let (key, sequence) = checked.sequence();
-            (checked.id(), key, sequence)
-        };
-        (queue.waiting.range(ticket..).map(with_sequence).collect(), queue.next_ticket)
+        let numbered = |(_, waiting): (&u64, &Waiting)| waiting.pending.checked.numbered();
+        (queue.waiting.range(ticket..).map(numbered).collect(), queue.next_ticket)
     }
 
     /// Copies of this node's own transactions with these tickets, at most `bytes` of them but at least

@@ -20,7 +20,7 @@ use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::{Mempool, Submitted, Waiters};
 use crate::private::PrivatePayloads;
-use crate::service::{Doors, Sink, known_outcomes};
+use crate::service::{Doors, Sink, answer_known};
 
 /// Answers that wait to be sent. Dropped unsent, they read "the node is stopping".
 #[derive(Default)]
@@ -80,14 +80,7 @@ impl Ordering {
         &self,
         transactions: &[(TransactionId, KeyAddress, Sequence)],
     ) -> Result<Vec<bool>, NodeError> {
-        let outcomes = known_outcomes(&self.ledger, transactions.iter().copied())?;
-        let known = outcomes.iter().map(Option::is_some).collect();
-        for (outcome, (id, ..)) in outcomes.into_iter().zip(transactions) {
-            if let Some(outcome) = outcome {
-                self.mempool.answer(id, &Ok(outcome));
-            }
-        }
-        Ok(known)
+        Ok(answer_known(&self.ledger, &self.mempool, transactions)?)
     }
 
     /// Hands a final block over: it is executed, made durable and published. A height at or below

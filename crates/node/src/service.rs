@@ -159,6 +159,23 @@ pub fn known_outcomes(
     transactions.zip(surely_new).map(of).collect()
 }
 
+/// Answers those who wait for transactions that were ordered before, and takes these out of the
+/// mempool. Says of each whether it was; each comes with its key's sequence.
+pub fn answer_known(
+    ledger: &Ledger,
+    mempool: &Mempool,
+    transactions: &[(TransactionId, KeyAddress, Sequence)],
+) -> Result<Vec<bool>, LedgerError> {
+    let outcomes = known_outcomes(ledger, transactions.iter().copied())?;
+    let known = outcomes.iter().map(Option::is_some).collect();
+    for (outcome, (id, ..)) in outcomes.into_iter().zip(transactions) {
+        if let Some(outcome) = outcome {
+            mempool.answer(id, &Ok(outcome));
+        }
+    }
+    Ok(known)
+}
+
 /// Both doors of a running node.
 pub struct Service {
     pub ledger: Arc<Ledger>,
@@ -274,7 +291,11 @@ impl Service {
                 Err(answer) => Place::Answered(answer),
             });
         }
+        let numbered: Vec<_> = admitted.iter().map(CheckedTransaction::numbered).collect();
         let mut receivers = self.mempool.push(admitted).into_iter();
+        // Whoever asks again is answered from the ledger and need not wait for a block. What is ordered
+        // from here on is answered with its block.
+        answer_known(&self.ledger, &self.mempool, &numbered)?;
         for place in &mut places {
             if matches!(place, Place::Waiting) {
                 let receiver = receivers.next().expect("one receiver for each admitted");
@@ -344,7 +365,7 @@ impl Service {
     ) -> Result<Option<Submitted>, LedgerError> {
         let Some(objection) = self.objection(view, checked, time, seen)? else { return Ok(None) };
         // Rule: the first receipt stays the answer for an id, whatever stands against it by now. A
-        // transaction without objection is looked up by the orderer before it enters a block.
+        // transaction without objection is looked up when it waits, and before it enters a block.
         let known = known_outcome(view, &checked.id())?;
         Ok(Some(known.ok_or(objection)))
     }

@@ -184,11 +184,8 @@ impl Orderer for Solo {
 
 /// Transactions that were ordered before are answered by their first receipt.
 fn answer_known(ordering: &Ordering, pending: Vec<Pending>) -> Result<Vec<Pending>, NodeError> {
-    let with_sequence = |one: &Pending| {
-        let (key, sequence) = one.checked.sequence();
-        (one.checked.id(), key, sequence)
-    };
-    let known = known_outcomes(&ordering.ledger, pending.iter().map(with_sequence))?;
+    let numbered = pending.iter().map(|one| one.checked.numbered());
+    let known = known_outcomes(&ordering.ledger, numbered)?;
     let mut new = Vec::with_capacity(pending.len());
     for (transaction, known) in pending.into_iter().zip(known) {
         match known {

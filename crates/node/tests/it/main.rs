@@ -12,9 +12,9 @@ use contracts::registry::{AppointRegulator, SuspendParty};
 use contracts::{Body, Rules};
 use ledger::snapshot::create;
 use ledger::store::{Fault, MemoryStore, Store};
-use ledger::{CheckedTransaction, InLine, LedgerError, Outcome, SubmitError, Verifier};
+use ledger::{CheckedTransaction, InLine, Ledger, LedgerError, Outcome, SubmitError, Verifier};
 use node::mempool::Mempool;
-use node::{Node, NodeConfig, NodeError, WallClock};
+use node::{Node, NodeConfig, NodeError, Orderer, WallClock};
 use primitives::calendar::GridZone;
 use primitives::codec::{Bounded, Text};
 use primitives::envelope::{ENVELOPE_VERSION, Envelope, SignedTransaction, Submission};
@@ -163,6 +163,37 @@ async fn the_same_transaction_again_gets_the_first_answer() {
     let later = submit(&node, vec![appoint(10, 1)]).await;
     assert_eq!(later[0], twice[0]);
     assert_eq!(node.reader().view().unwrap().head().transactions, 1);
+}
+
+/// Leaves everything where it waits.
+struct OrdersNothing;
+
+impl Orderer for OrdersNothing {
+    fn run(&mut self, ordering: &node::Ordering) -> Result<(), NodeError> {
+        while !ordering.mempool.is_closed() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn name(&self) -> &'static str {
+        "none"
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_again_is_answered_without_a_block() {
+    let store = MemoryStore::new();
+    let node = start(&store, Clock::Virtual, 0);
+    let first = submit(&node, vec![appoint(10, 1), rejected(2)]).await;
+    node.stop().unwrap();
+    let ledger = Arc::new(Ledger::open(Arc::new(store), None).unwrap());
+    let (clock, verifier) = (Arc::new(Stands(0)), Arc::new(InLine::default()));
+    let node = Node::start_with(ledger, Box::new(OrdersNothing), clock, verifier).unwrap();
+    let again = submit(&node, vec![appoint(10, 1), rejected(2)]);
+    let again = tokio::time::timeout(Duration::from_secs(10), again).await.unwrap();
+    assert_eq!(again, first);
+    assert!(node.stop().is_ok());
 }
 
 #[tokio::test]
