@@ -28,6 +28,7 @@ use primitives::identifier::TransactionId;
 use primitives::units::{BlockHeight, Timestamp};
 
 use crate::block::{Context, OrderedBlock};
+use crate::connected::Connected;
 use crate::engine::{Mailbox, Pace};
 use crate::membership::{Schemes, public_key};
 
@@ -48,6 +49,7 @@ pub struct Application {
     mailbox: Mailbox,
     epocher: FixedEpocher,
     pace: Pace,
+    connected: Connected,
     kept: Arc<Mutex<BTreeMap<Hash, CheckedBlock>>>,
 }
 
@@ -77,7 +79,7 @@ impl Application {
         schemes: &Schemes,
         mailbox: &Mailbox,
         epocher: &FixedEpocher,
-        pace: Pace,
+        (pace, connected): (Pace, Connected),
     ) -> Self {
         Self {
             ordering: ordering.clone(),
@@ -85,6 +87,7 @@ impl Application {
             mailbox: mailbox.clone(),
             epocher: epocher.clone(),
             pace,
+            connected,
             kept: Arc::default(),
         }
     }
@@ -158,14 +161,17 @@ impl Application {
         }
     }
 
-    /// Waits until there is something to propose or the pace demands an empty block; then gives the
-    /// transactions.
+    /// Waits until a block would reach enough validators, and until there is something to propose or
+    /// the pace demands an empty block; then gives the transactions.
     async fn gather<E: Clock>(
         &self,
         runtime: &E,
+        epoch: Epoch,
         parent: &Header,
         ancestors: &Ancestors,
     ) -> Result<Vec<CheckedTransaction>, NodeError> {
+        let others = self.schemes.validators(epoch)?.quorum() - 1;
+        self.connected.enough(runtime, others, self.pace.leader_timeout).await;
         let started = runtime.current();
         let is_awaited = ancestors.needs_closing(parent) || self.seats_change(parent)?;
         let due = started + if is_awaited { self.pace.closing } else { self.pace.idle };
@@ -506,7 +512,8 @@ impl<E: Clock + Spawner + Metrics> commonware_consensus::Application<E> for Appl
     ) -> Option<Digested<OrderedBlock>> {
         let parent = ancestry.next().await?.inner().clone();
         let ancestors = Ancestors::follow(&self.ordering, &parent, &mut ancestry).await?;
-        let proposed = match self.gather(&runtime, parent.header(), &ancestors).await {
+        let epoch = context.round.epoch();
+        let proposed = match self.gather(&runtime, epoch, parent.header(), &ancestors).await {
             Ok(transactions) => self.assemble(context, &parent, transactions),
             Err(error) => Err(error),
         };

@@ -42,6 +42,7 @@ use crate::archive::{self, Blocks, Finalizations, Retention};
 use crate::block::{Context, Digest, OrderedBlock};
 use crate::bridge::bridge;
 use crate::certificate::{Finalization, finalization};
+use crate::connected::Connected;
 use crate::delivery::{Applied, Delivery, Early, Inbox};
 use crate::membership::{Schemes, engine_signer};
 use crate::{ahead, gossip, private_channel};
@@ -101,6 +102,8 @@ pub struct Config {
     pub retention: Retention,
     /// What it is told of its key.
     pub told: Told,
+    /// With how many peers it is connected.
+    pub connected: Connected,
 }
 
 /// The network as the engine sees it.
@@ -208,7 +211,8 @@ where
         marshal_config,
     )
     .await;
-    let application = Application::new(&ordering, &schemes, &mailbox, &epocher, config.pace);
+    let paced = (config.pace, config.connected.clone());
+    let application = Application::new(&ordering, &schemes, &mailbox, &epocher, paced);
     let (child, wrapped) = (runtime.child("application"), wrap(application.clone()));
     let adapter = Deferred::new(child, wrapped, mailbox.clone(), epocher.clone());
     let (inbox, updates) = Inbox::new();

@@ -8,19 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_p2p::authenticated::lookup;
 use commonware_p2p::{Address, AddressableManager, AddressableTrackedPeers, Ingress, TrackedPeers};
-use commonware_runtime::{Metrics as _, Runner as _, Supervisor, tokio as runtime_tokio};
+use commonware_runtime::{Metrics as _, Quota, Runner as _, Supervisor, tokio as runtime_tokio};
 use commonware_utils::ordered::{Map, Set};
-use commonware_utils::{Hostname, NZUsize};
+use commonware_utils::{Hostname, NZU32, NZUsize};
 use ledger::{Ledger, LedgerError};
 use node::{NodeError, Orderer, Ordering};
 use primitives::header::ValidatorSet;
@@ -28,6 +28,7 @@ use primitives::key::{PublicKey, SigningKey};
 
 use crate::abstention::{Abstains, Told};
 use crate::archive::Retention;
+use crate::connected::{Connected, connections};
 use crate::engine::{CHANNELS, Config, Network, Pace, max_message_size, quota, run};
 use crate::handshake::Handshake;
 use crate::membership::engine_key;
@@ -36,8 +37,14 @@ use crate::membership::engine_key;
 const WORKERS: usize = 2;
 /// Peers that a node has room for however few it knows; each one reserves six megabytes.
 const LEAST_PEERS: NonZeroUsize = NZUsize!(12);
-/// The wait before a peer is dialled again.
-const REDIAL: Duration = Duration::from_millis(250);
+/// The wait between two attempts to reach peers that are not connected, at least; they take turns.
+const DIAL: Duration = Duration::from_millis(100);
+/// After an attempt, ours or the peer's, no other is let in for this time: well below [`DIAL`].
+const COOLDOWN: Duration = Duration::from_millis(10);
+/// An attempt keeps the peer's own out while it lasts.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(3);
+/// Handshakes of one address; all nodes of a network may stand on one machine.
+const HANDSHAKES_PER_SECOND: NonZeroU32 = NZU32!(64);
 
 /// Another node, and where it listens. Text: `ed25519:HEX@ADDRESS:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,24 +64,6 @@ impl FromStr for Peer {
         let key = key.parse().map_err(|error| format!("{wanted}: {error}"))?;
         let address = address.parse().map_err(|error| format!("{wanted}: {error}"))?;
         Ok(Self { key, address })
-    }
-}
-
-type Count = Box<dyn Fn() -> usize + Send>;
-
-/// Counts the peers that are connected; 0 while nobody orders.
-#[derive(Clone, Default)]
-pub struct Connected(Arc<Mutex<Option<Count>>>);
-
-impl Connected {
-    /// How many.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.source().as_ref().map_or(0, |count| count())
-    }
-
-    fn source(&self) -> MutexGuard<'_, Option<Count>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -148,7 +137,7 @@ impl Orderer for Bft {
             runner.start(|context| network(context, ordering, (key, told), of_network, own))
         }));
         // The runtime must not outlive its runner.
-        *connected.source() = None;
+        connected.count_by(None);
         ordered.unwrap_or_else(|panic| Err(broken(&self.directory, &*panic)))
     }
 
@@ -178,7 +167,10 @@ async fn network(
         max_message_size(),
         NZUsize!(1024),
     );
-    config.peer_connection_cooldown = REDIAL;
+    config.peer_connection_cooldown = COOLDOWN;
+    config.dial_frequency = dial_every(&key.public());
+    config.dial_timeout = DIAL_TIMEOUT;
+    config.allowed_handshake_rate_per_ip = Quota::per_second(HANDSHAKES_PER_SECOND);
     // Its key says who a peer is; from where it calls says nothing.
     config.bypass_ip_check = true;
     let (mut network, mut oracle) = lookup::Network::new(context.child("network"), config);
@@ -186,7 +178,7 @@ async fn network(
         std::array::from_fn(|channel| network.register(channel as u64, quota()));
     network.start();
     let metrics = context.child("status");
-    *connected.source() = Some(Box::new(move || connections(&metrics.encode())));
+    connected.count_by(Some(Box::new(move || connections(&metrics.encode()))));
     let (blocker, provider) = (oracle.clone(), oracle.clone());
     let track = move |from: u64, peers: TrackedPeers<EngineKey>| {
         let tracked = match directory(&ledger) {
@@ -203,9 +195,16 @@ async fn network(
     };
     let (prefix, pace) = ("ledger".to_owned(), Pace::default());
     let retention = Retention::default();
-    let config = Config { key, peers: known, prefix, pace, retention, told };
+    let config = Config { key, peers: known, prefix, pace, retention, told, connected };
     let network = Network { blocker, peers: provider, track, channels };
     run(context.child("node"), ordering, config, network, |application| application).await
+}
+
+/// Two that dial each other at the same moment turn each other away. So that they do not meet again and
+/// again, no two nodes dial equally often.
+fn dial_every(key: &PublicKey) -> Duration {
+    let [first, second, ..] = key.bytes;
+    DIAL + Duration::from_micros(u16::from_be_bytes([first, second]).into())
 }
 
 /// Does nothing stand in the engine's directory? What this key voted for stands there alone.
@@ -229,13 +228,6 @@ fn broken(directory: &Path, panic: &(dyn Any + Send)) -> NodeError {
     let said = panic.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
     NodeError::Engine(said.unwrap_or("it broke off").to_owned())
-}
-
-/// The connections in the engine's metrics: one line for each connected peer.
-fn connections(metrics: &str) -> usize {
-    let is_connection =
-        |line: &&str| line.split_once('{').is_some_and(|(name, _)| name.ends_with("_connected"));
-    metrics.lines().filter(is_connection).count()
 }
 
 /// Where everybody listens, ourselves included.

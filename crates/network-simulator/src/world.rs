@@ -10,7 +10,7 @@ use commonware_runtime::{Clock, Handle, Runner as _, Spawner, Supervisor, determ
 use commonware_utils::NZU64;
 use consensus_bft::engine::{Config, Network, Pace};
 use consensus_bft::membership::engine_key;
-use consensus_bft::{Retention, Told};
+use consensus_bft::{Connected, Retention, Told};
 use contracts::Genesis;
 use contracts::genesis::{Clock as GenesisClock, Currency, Owner, Parameters, Privacy};
 use ledger::store::{Fault, MemoryStore, Store};
@@ -433,6 +433,7 @@ impl World {
             pace: Pace::default(),
             retention: Retention { blocks: KEPT_BLOCKS, section: NZU64!(4) },
             told: Told::default(),
+            connected: Connected::with_everybody(),
         };
         let mut manager = self.links.oracle.manager();
         let network = Network {

@@ -126,10 +126,26 @@ impl TestNetwork {
     fn urls(&self, names: &[&str]) -> Vec<String> {
         names.iter().map(|name| self.url(name)).collect()
     }
+
+    /// What the nodes said last; a test that failed shows it.
+    fn print_logs(&self) {
+        let Ok(logs) = std::fs::read_dir(self.path("logs")) else { return };
+        for log in logs.flatten() {
+            let text = std::fs::read_to_string(log.path()).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            println!("--- {}", log.path().display());
+            for line in &lines[lines.len().saturating_sub(60)..] {
+                println!("{line}");
+            }
+        }
+    }
 }
 
 impl Drop for TestNetwork {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.print_logs();
+        }
         // A test may have removed it already.
         run(&["network", "down", "--dir", &self.dir()]);
     }

@@ -19,7 +19,7 @@ use commonware_runtime::{Clock as _, Handle, Runner as _, Spawner, Supervisor, d
 use commonware_utils::{NZUsize, Probability};
 use consensus_bft::engine::{CHANNELS, Config, Network, Pace, max_message_size, quota};
 use consensus_bft::membership::engine_key;
-use consensus_bft::{Retention, Told};
+use consensus_bft::{Connected, Retention, Told};
 use contracts::billing::{DecideDispute, DisputeBill, IssuePrivateBill, bill_id, draft_bill};
 use contracts::genesis::{Clock, Currency, Owner, Parameters, Privacy};
 use contracts::governance::{AdvanceClock, RegisterNode};
@@ -219,6 +219,7 @@ impl World {
             pace: Pace::default(),
             retention: Retention::default(),
             told: Told::default(),
+            connected: Connected::with_everybody(),
         };
         let works = ordering.clone();
         let task = self.context.child("node").spawn(move |context| async move {

@@ -39,10 +39,8 @@ fn kill_after_kill_of_any_node_loses_nothing() {
     }
     let network = TestNetwork::up();
     let traffic = Traffic::start(&network);
+    let urls = network.urls(&NAMES);
     for round in 0..20 {
-        // Who has just come back has to take part again: without it and the next one two were away.
-        std::thread::sleep(Duration::from_secs(1));
-        traffic.goes_on();
         let victim = NAMES[round % 4];
         network.kill(victim);
         // What was on its way to the victim is sent to another node.
@@ -50,10 +48,13 @@ fn kill_after_kill_of_any_node_loses_nothing() {
         // Each turn of the one that is away costs a second.
         traffic.flows_for(Duration::from_secs(3));
         network.start();
+        // Who has just come back has to take part again: without it and the next one two were away.
+        let others = urls.iter().map(|url| height(url)).max().unwrap();
+        network.agree(&urls, others, PATIENCE);
+        traffic.goes_on();
         println!("kill {round} of {victim}: {} acknowledged", traffic.acknowledged());
     }
     let traffic = traffic.stop();
-    let urls = network.urls(&NAMES);
     network.agree(&urls, height(&urls[0]), PATIENCE);
     traffic.compare(&urls);
 }
