@@ -119,7 +119,8 @@ fn a_node_prunes_while_it_runs_and_its_snapshot_is_restored() {
     let wait_until_pruned = |world: &World, id: &TransactionId| {
         let begin = Instant::now();
         while !is_pruned(world, id) {
-            assert!(begin.elapsed().as_secs() < 60, "it prunes by itself");
+            // It rests a hundred times as long as it worked, which is long on a busy disk.
+            assert!(begin.elapsed().as_secs() < 300, "it prunes by itself");
             std::thread::sleep(Duration::from_millis(50));
         }
     };
