@@ -8,7 +8,13 @@ use crate::process::{expect, gridtally, json, run};
 
 /// A small demo into `dir`; gives its summary.
 pub fn small_demo(dir: &Path) -> Value {
-    json(&["demo", "--once", "--json", "--homes", "6", "--dir", dir.to_str().unwrap()])
+    small_demo_of("1", dir)
+}
+
+/// The same day among so many validators.
+pub fn small_demo_of(nodes: &str, dir: &Path) -> Value {
+    let dir = dir.to_str().unwrap();
+    json(&["demo", "--once", "--json", "--homes", "6", "--nodes", nodes, "--dir", dir])
 }
 
 /// A summary without the time that it took.
@@ -50,7 +56,7 @@ fn four_validators_play_the_same_day() {
     let (alone, among) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let by_one = small_demo(alone.path());
     let dir = among.path().to_str().unwrap();
-    let by_four = json(&["demo", "--once", "--json", "--homes", "6", "--nodes", "4", "--dir", dir]);
+    let by_four = small_demo_of("4", among.path());
     assert_eq!((&by_one["nodes"], &by_four["nodes"]), (&1.into(), &4.into()));
     // Another genesis, so other ids; what was measured, billed and paid is the same to the micro.
     for field in ["readings", "households", "boundaries", "proofs_verified"] {

@@ -22,8 +22,8 @@ use primitives::units::{MicroCurrency, Timestamp};
 
 use crate::process::NodeProcess;
 
-/// How often the node is killed.
-fn kills() -> u32 {
+/// How often nodes are killed.
+pub fn kills() -> u32 {
     if std::env::var_os("GRIDTALLY_LONG").is_some() { 200 } else { 20 }
 }
 
@@ -46,7 +46,8 @@ pub struct Load {
     unanswered: Vec<Submission>,
 }
 
-const TOKENS: i64 = 2_000_000;
+/// What one purchase brings, of `gridtally load` as well.
+pub const TOKENS: i64 = 2_000_000;
 
 impl Load {
     /// Registers whoever is needed, on a fresh ledger.
@@ -209,14 +210,17 @@ fn what_was_acknowledged_survives_kills_at_random_moments() {
 
     let expected = load.lock().unwrap().expected();
     assert!(expected > 0);
-    let store = FjallStore::open(path.join("ledger"), FjallOptions::default()).unwrap();
+    assert_eq!(wallets(&path), [expected], "every purchase acted once");
+}
+
+/// What the wallets on a stopped node hold, after all its accounts were added up to zero.
+pub fn wallets(node: &Path) -> Vec<i64> {
+    let store = FjallStore::open(node.join("ledger"), FjallOptions::default()).unwrap();
     let ledger = Ledger::open(Arc::new(store), None).unwrap();
     let balances = |state: &dyn State| state.accounts(None, 1_000);
     let balances = ledger.view().read(balances).unwrap();
     let sum: i128 = balances.iter().map(|(_, balance)| i128::from(balance.get())).sum();
     assert_eq!(sum, 0, "every account adds up to zero");
-    let wallets: Vec<(Account, _)> =
-        balances.into_iter().filter(|(account, _)| account.kind == AccountKind::Wallet).collect();
-    assert_eq!(wallets.len(), 1);
-    assert_eq!(wallets[0].1.get(), expected, "every purchase acted once");
+    let of_wallet = |(account, _): &(Account, MicroCurrency)| account.kind == AccountKind::Wallet;
+    balances.iter().filter(|one| of_wallet(one)).map(|(_, balance)| balance.get()).collect()
 }

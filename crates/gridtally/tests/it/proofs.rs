@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::demo::small_demo;
+use crate::demo::small_demo_of;
 use crate::process::{expect, json, run};
 use client::verify::{TrustAnchor, verify};
 
@@ -13,8 +13,13 @@ struct Demo {
 
 /// A demo and the proof of its first home's bill.
 fn demo() -> Demo {
+    demo_of("1")
+}
+
+/// The same of so many validators.
+fn demo_of(nodes: &str) -> Demo {
     let dir = tempfile::tempdir().unwrap();
-    let summary = small_demo(dir.path());
+    let summary = small_demo_of(nodes, dir.path());
     let bill = summary["bills"][0]["bill"].as_str().unwrap();
     let mut proofs = std::fs::read_dir(dir.path().join("proofs")).unwrap();
     let proof =
@@ -66,7 +71,12 @@ fn exit_codes_say_right_wrong_no_proof_and_not_anchored() {
 
 #[test]
 fn a_thousand_single_byte_mutations_are_refused() {
-    let demo = demo();
+    for nodes in ["1", "4"] {
+        mutate_bytes(&demo_of(nodes));
+    }
+}
+
+fn mutate_bytes(demo: &Demo) {
     let bytes = std::fs::read(&demo.proof).unwrap();
     let genesis = client::genesis_file::read(&demo.dir.path().join("genesis.json")).unwrap();
     let trusted = TrustAnchor::Genesis(Box::new(genesis));
@@ -145,7 +155,12 @@ fn another(value: &str, random: &mut Random) -> String {
 
 #[test]
 fn a_thousand_single_value_mutations_are_refused() {
-    let demo = demo();
+    for nodes in ["1", "4"] {
+        mutate_values(&demo_of(nodes));
+    }
+}
+
+fn mutate_values(demo: &Demo) {
     let text = std::fs::read_to_string(&demo.proof).unwrap();
     let genesis = client::genesis_file::read(&demo.dir.path().join("genesis.json")).unwrap();
     let trusted = TrustAnchor::Genesis(Box::new(genesis));

@@ -1,6 +1,7 @@
 //! `gridtally load` on a network that runs, and its log compared with what the nodes hold.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -39,10 +40,15 @@ impl Traffic {
 
     /// Waits until more is acknowledged than now.
     pub fn goes_on(&self) {
+        self.goes_on_within(PATIENCE);
+    }
+
+    /// The same, which must not take longer.
+    pub fn goes_on_within(&self, within: Duration) {
         let before = self.acknowledged();
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + within;
         while self.acknowledged() <= before {
-            assert!(Instant::now() < until, "nothing is acknowledged any more");
+            assert!(Instant::now() < until, "nothing was acknowledged for {within:?}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -93,6 +99,12 @@ impl Stopped {
     /// The longest time in which nothing was acknowledged.
     pub fn longest_pause(&self) -> Duration {
         Duration::from_millis(self.report["longest_pause_ms"].as_u64().unwrap())
+    }
+
+    /// How many purchases may have acted: those without an answer or not.
+    pub fn may_have_acted(&self) -> RangeInclusive<i64> {
+        let acknowledged = i64::try_from(self.log.len()).unwrap();
+        acknowledged..=acknowledged + self.report["unanswered"].as_i64().unwrap()
     }
 
     /// Every acknowledged purchase stands in the blocks of every one of these nodes at its height,
