@@ -17,15 +17,21 @@ use crate::output;
 ///
 /// The real node code runs on simulated time, network and disks, and what must hold is checked at
 /// every block: no fork, equal roots, energy and money conserved, nothing lost that was answered,
-/// progress after healing. A seed that fails fails again: run it alone with `--seeds N..N+1`.
+/// progress after healing. A seed that fails fails again: run it alone with `--seed N`.
 #[derive(Debug, Args)]
 pub struct SimulateNetwork {
     /// The seeds, from the first up to the one before the last: `0..100`.
     #[arg(long, value_name = "A..B", default_value = "0..25")]
     seeds: Seeds,
+    /// One seed alone.
+    #[arg(
+        long, value_name = "N", conflicts_with = "seeds",
+        value_parser = clap::value_parser!(u64).range(..u64::MAX)
+    )]
+    seed: Option<u64>,
     /// What strikes: `none`, `crash`, `network` (loss, delay, partitions, skewed clocks), `storage`,
-    /// `byzantine` (one of the four lies), `membership` (validators crash, and one may lie, while others take their seats)
-    /// or `all` (all but the last).
+    /// `byzantine` (one of the four lies), `membership` (validators crash, and one may lie, while
+    /// others take their seats) or `all` (all but the last).
     #[arg(long, value_name = "FAULTS", default_value = "all")]
     faults: Faults,
     /// Seeds that run at the same time; as many as the machine has processors unless told otherwise.
@@ -73,9 +79,13 @@ impl Tally {
 }
 
 impl SimulateNetwork {
+    fn seeds(&self) -> Seeds {
+        self.seed.map_or(self.seeds, |seed| Seeds { first: seed, end: seed + 1 })
+    }
+
     /// Each seed is a run of its own, so they run side by side; what comes out is the same.
     fn simulate(&self) -> Tally {
-        let Seeds { first, end } = self.seeds;
+        let Seeds { first, end } = self.seeds();
         let bar = output::progress(end - first, "seeds");
         let (next, tally) = (AtomicU64::new(first), Mutex::new(Tally::default()));
         let work = || {
@@ -102,7 +112,8 @@ impl SimulateNetwork {
     }
 
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
-        let seeds = self.seeds.end - self.seeds.first;
+        let Seeds { first, end } = self.seeds();
+        let seeds = end - first;
         let Tally { blocks, violations, failing } = self.simulate();
         if global.json {
             output::json(&json!({

@@ -133,3 +133,25 @@ fn nobody_answers_is_exit_4() {
     let output = run(&["show", "--node", "http://127.0.0.1:9", "status"]);
     assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_network_is_simulated_from_seeds_and_one_seed_again() {
+    let simulate = |seeds: &[&str]| {
+        let command = ["simulate", "network", "--json", "--log", "off", "--faults", "crash"];
+        json(&[&command, seeds].concat())
+    };
+    let both = simulate(&["--seeds", "3..5"]);
+    assert_eq!((&both["seeds"], &both["violations"]), (&2.into(), &0.into()), "{both}");
+    assert!(both["first_failing_seed"].is_null(), "{both}");
+    let blocks = ["3", "4"].map(|seed| {
+        let one = simulate(&["--seed", seed]);
+        assert_eq!(one["seeds"], 1, "{one}");
+        one["blocks"].as_u64().unwrap()
+    });
+    assert!(blocks.iter().all(|blocks| *blocks > 0), "{blocks:?}");
+    assert_eq!(both["blocks"], blocks.iter().sum::<u64>(), "a seed gives the same run again");
+    for wrong in [["--seeds", "5..2"], ["--seed", "18446744073709551615"], ["--faults", "quake"]] {
+        expect(2, &[&["simulate", "network"][..], &wrong].concat());
+    }
+    expect(2, &["simulate", "network", "--seed", "1", "--seeds", "1..2"]);
+}
