@@ -190,8 +190,8 @@ impl Ledger {
     }
 
     /// Which of these sequences of keys were surely never used in an ordered transaction? Of the others
-    /// [`View::position_of`] knows. Costs no look into the history. While a block is being executed
-    /// nothing is sure: nobody waits for it here.
+    /// [`View::position_of`] knows. Costs no look into the history, and waits for no block that is being
+    /// executed: what stands in that one is new here.
     ///
     /// # Errors
     /// [`LedgerError`] when the store fails.
@@ -201,9 +201,9 @@ impl Ledger {
     ) -> Result<Vec<bool>, LedgerError> {
         let (head, snapshot) = self.tip();
         let height = head.header.height.get();
-        let Some(cache) = self.cache.try_above(height) else {
-            return Ok(vec![false; sequences.len()]);
-        };
+        // Execution has the cache while it lasts; each key's row is then read once for this call.
+        let own = StateCache::default();
+        let cache = self.cache.try_above(height).unwrap_or_else(|| own.above(height));
         let history = History { snapshot: &*snapshot, open: &self.open };
         let state = BlockState::new(history, height + 1, &[]).cached(cache);
         let is_new = |(key, sequence): (KeyAddress, Sequence)| {
