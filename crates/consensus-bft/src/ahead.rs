@@ -69,7 +69,7 @@ fn gather(first: Update<OrderedBlock>, updates: &mut Updates) -> Vec<Final> {
     while let Some(update) = next {
         if let Update::Block(block, acknowledgement) = update {
             let block = block.inner().clone();
-            transactions += block.block().submissions.len();
+            transactions += block.len();
             group.push((block, acknowledgement));
         }
         next = if transactions < GROUP { updates.try_recv().ok() } else { None };

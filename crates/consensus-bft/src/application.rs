@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use commonware_macros::select;
 use commonware_runtime::{Clock, Metrics, Spawner};
 use commonware_utils::vec::NonEmptyVec;
 use contracts::genesis::Clock as GenesisClock;
-use futures_util::StreamExt;
+use futures_util::{FutureExt as _, StreamExt as _};
 use ledger::{CheckedBlock, CheckedTransaction, LedgerError};
 use node::{NodeError, Ordering};
 use primitives::codec::Bounded;
@@ -120,11 +121,10 @@ impl Application {
     /// with one is said when it is executed.
     pub(crate) fn check_ahead(&self, before: &OrderedBlock, blocks: &[OrderedBlock]) {
         let Ordering { ledger, verifier, mempool, .. } = &self.ordering;
-        let chain: Vec<_> = blocks.iter().map(OrderedBlock::block).collect();
+        let chain = blocks.iter().map(OrderedBlock::unchecked).collect();
         let parent = (before.header(), before.hash());
         let known = |id: &TransactionId| mempool.known(id);
-        let checked =
-            CheckedBlock::check_chain(&chain, parent, ledger.rules(), &**verifier, &known);
+        let checked = CheckedBlock::check_chain(chain, parent, ledger.rules(), &**verifier, &known);
         let mut kept = self.kept.lock().expect(UNPOISONED);
         for (block, checked) in blocks.iter().zip(checked) {
             let Ok(checked) = checked else { return };
@@ -143,7 +143,7 @@ impl Application {
         unknown: &dyn Fn(&TransactionId),
     ) -> Result<CheckedBlock, LedgerError> {
         let Ordering { ledger, verifier, mempool, .. } = &self.ordering;
-        CheckedBlock::check_after(block.block(), parent, ledger.rules(), &**verifier, &|id| {
+        CheckedBlock::check_after(block.unchecked(), parent, ledger.rules(), &**verifier, &|id| {
             let known = mempool.known(id);
             if known.is_none() {
                 unknown(id);
@@ -172,9 +172,19 @@ impl Application {
     ) -> Result<Vec<CheckedTransaction>, NodeError> {
         let others = self.schemes.validators(epoch)?.quorum() - 1;
         self.connected.enough(runtime, others, self.pace.leader_timeout).await;
-        let started = runtime.current();
-        let is_awaited = ancestors.needs_closing(parent) || self.seats_change(parent)?;
-        let due = started + if is_awaited { self.pace.closing } else { self.pace.idle };
+        let seats_change = self.seats_change(parent)?;
+        let mut due =
+            runtime.current() + if seats_change { self.pace.closing } else { self.pace.idle };
+        // Until this node has executed them, an empty block of its own commits to nothing.
+        let uncommitted = ancestors.uncommitted(parent);
+        let pause = self.closing_pause(uncommitted, ancestors)?;
+        let executed = async {
+            match uncommitted {
+                Some(height) => self.ordering.reached(height).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut executed = pin!(executed.fuse());
         let mempool = &self.ordering.mempool;
         let mut seen = mempool.changes();
         loop {
@@ -185,8 +195,29 @@ impl Application {
             select! {
                 _ = runtime.sleep_until(due) => {},
                 changes = mempool.changed(seen) => seen = changes,
+                () = executed.as_mut() => due = due.min(runtime.current() + pause),
             }
         }
+    }
+
+    /// The pause before a block that does no more than commit to the execution of the last
+    /// transactions. Many of them are seldom the last ones, and what follows them commits as well.
+    fn closing_pause(
+        &self,
+        uncommitted: Option<u64>,
+        ancestors: &Ancestors,
+    ) -> Result<Duration, LedgerError> {
+        /// So many transactions double the pause.
+        const MANY: u32 = 1_000;
+        let count = match (uncommitted, ancestors.last_count) {
+            (None, _) => 0,
+            (Some(_), Some(count)) => count as u32,
+            (Some(height), None) => {
+                let sealed = self.ordering.ledger.view().sealed_header(height)?;
+                sealed.map_or(0, |sealed| sealed.transactions)
+            }
+        };
+        Ok(self.pace.closing * (1 + count / MANY))
     }
 
     /// Does an approved change of the validators wait for its epoch? It waits for blocks, of which an
@@ -265,7 +296,7 @@ impl Application {
             context: Bounded::default(),
         };
         let checked = CheckedBlock::assemble(header, transactions);
-        let block = OrderedBlock::seal(checked.to_block(), context);
+        let block = OrderedBlock::seal(&checked, context);
         self.keep(checked.with_context(block.header().context.clone()), block.hash());
         Ok(Some(block))
     }
@@ -467,6 +498,8 @@ fn newest(ours: Executed, parents: Executed, height: u64) -> Option<Executed> {
 struct Ancestors {
     transactions: BTreeSet<TransactionId>,
     last_non_empty: u64,
+    /// Transactions of the last block that has some, when it lies in between.
+    last_count: Option<usize>,
 }
 
 impl Ancestors {
@@ -479,22 +512,23 @@ impl Ancestors {
         let mut found = Self {
             transactions: BTreeSet::new(),
             last_non_empty: ordering.ledger.head().last_non_empty,
+            last_count: None,
         };
         let mut block = parent.clone();
         while block.height().get() > ordering.ledger.head().header.height.get() {
-            let submissions = &block.block().submissions;
-            if !submissions.is_empty() {
+            if !block.is_empty() {
                 found.last_non_empty = found.last_non_empty.max(block.height().get());
+                found.last_count.get_or_insert(block.len());
             }
-            found.transactions.extend(submissions.iter().map(|s| s.transaction.id()));
+            found.transactions.extend(block.ids());
             block = ancestry.next().await?.inner().clone();
         }
         Some(found)
     }
 
-    /// Is `parent` short of committing to the execution of the last transactions?
-    fn needs_closing(&self, parent: &Header) -> bool {
-        self.last_non_empty > parent.executed.height.get()
+    /// The height of the last transactions, when `parent` does not commit to their execution.
+    fn uncommitted(&self, parent: &Header) -> Option<u64> {
+        (self.last_non_empty > parent.executed.height.get()).then_some(self.last_non_empty)
     }
 }
 

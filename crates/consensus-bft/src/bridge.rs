@@ -71,7 +71,7 @@ fn make(ordering: &Ordering, key: &SigningKey) -> Result<(), NodeError> {
     let parent = (View::new(height - 1), digest(&header.parent));
     let round = Round::new(Epoch::new(header.epoch), certificate_view);
     let checked = CheckedBlock::assemble(header, Vec::new());
-    let block = OrderedBlock::seal(checked.to_block(), Context { round, leader, parent });
+    let block = OrderedBlock::seal(&checked, Context { round, leader, parent });
     let checked = checked.with_context(block.header().context.clone());
     let certificate = Certificate::solo(block.header(), key);
     ordering.finalized(&checked, &certificate, Vec::new())?.send();

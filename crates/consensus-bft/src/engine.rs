@@ -62,6 +62,9 @@ pub const MESSAGES_PER_SECOND: u32 = 512;
 const MAX_EARLY: usize = 256;
 /// Views that are kept behind the newest final one.
 const VIEW_RETENTION: ViewDelta = ViewDelta::new(64);
+/// Proposals of each validator that are kept in memory until others ask for them; the archives have
+/// them as well.
+const KEPT_PROPOSALS: usize = 3;
 const MAILBOX: NonZeroUsize = NZUsize!(1024);
 pub(crate) const WRITE_BUFFER: NonZeroUsize = NZUsize!(64 * 1024);
 
@@ -378,7 +381,7 @@ fn spread_config<P: Provider<PublicKey = EngineKey>>(
     buffered::Config {
         public_key: engine_signer(key).public_key(),
         mailbox_size: MAILBOX,
-        deque_size: 10,
+        deque_size: KEPT_PROPOSALS,
         priority: false,
         codec_config: (),
         peer_provider: peers,

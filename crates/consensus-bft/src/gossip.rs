@@ -13,6 +13,7 @@ use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::{Clock, IoBuf, Spawner};
 use futures_util::FutureExt as _;
+use ledger::CheckedTransaction;
 use ledger::block::MAX_TRANSACTIONS;
 use node::Ordering;
 use primitives::codec::{self, Bounded};
@@ -20,14 +21,15 @@ use primitives::envelope::{MAX_BODY_BYTES, MAX_PAYLOAD_BYTES, Submission};
 
 use crate::membership::public_key;
 
-/// Transactions of one message are gathered up to so many bytes; a larger one goes alone. What was
-/// checked together here is checked together there: signatures cost less the more of one key's stand in
-/// one batch. The smallest transaction has 201 bytes, so that fewer than a block's are gathered.
-const GATHERED_BYTES: usize = 1_900 * 1024;
+/// Transactions of one message are gathered up to so many bytes, which is a block of readings; a larger
+/// one goes alone. What was checked together here is checked together there: signatures cost less the
+/// more of one key's stand in one batch.
+const GATHERED_BYTES: usize = 4 << 20;
 /// The largest message: one largest transaction, with its signatures.
 pub const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES + MAX_PAYLOAD_BYTES + GATHERED_BYTES;
-/// Messages whose transactions are checked together at most.
-const MAX_TOGETHER: usize = 4;
+/// Messages that hold so many transactions are checked without waiting for another: a block that comes
+/// meanwhile waits for them.
+const TOGETHER: usize = MAX_TRANSACTIONS / 2;
 /// What has waited this long is passed on again.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -81,19 +83,28 @@ fn send<S: Sender<PublicKey = EngineKey>>(
         if transactions.is_empty() {
             return next;
         }
-        let batch: Vec<_> = transactions.iter().map(|t| t.submission().clone()).collect();
-        let batch = Batch::try_from(batch).expect("so many never fit into the gathered bytes");
-        sender.send(Recipients::All, IoBuf::from(codec::encode(&batch)), false);
+        sender.send(Recipients::All, IoBuf::from(encode(&transactions)), false);
     }
+}
+
+/// The bytes of a [`Batch`].
+fn encode(transactions: &[CheckedTransaction]) -> Vec<u8> {
+    assert!(transactions.len() <= MAX_TRANSACTIONS, "the mempool gives a block's number at most");
+    let batch: Vec<_> = transactions.iter().map(CheckedTransaction::submission).collect();
+    codec::encode(&batch)
 }
 
 async fn take_in<R: Receiver<PublicKey = EngineKey>>(ordering: Ordering, mut receiver: R) {
     let mut warned = BTreeSet::new();
     while let Ok(first) = receiver.recv().await {
-        let (mut passed_on, mut next) = (Vec::new(), Some(first));
+        let (mut passed_on, mut count, mut next) = (Vec::new(), 0, Some(first));
         while let Some((from, message)) = next {
+            count += 1;
             match codec::decode::<Batch>(message.as_ref()) {
-                Ok(batch) => passed_on.push((public_key(&from), batch.into_vec())),
+                Ok(batch) => {
+                    count += batch.len();
+                    passed_on.push((public_key(&from), batch.into_vec()));
+                }
                 Err(error) => {
                     if warned.insert(from.clone()) {
                         tracing::warn!(peer = %from, %error, "a peer passed on what is no transaction");
@@ -101,7 +112,7 @@ async fn take_in<R: Receiver<PublicKey = EngineKey>>(ordering: Ordering, mut rec
                 }
             }
             // What came meanwhile is checked together: signatures cost less in a larger batch.
-            next = match passed_on.len() < MAX_TOGETHER {
+            next = match count < TOGETHER {
                 true => receiver.recv().now_or_never().and_then(Result::ok),
                 false => None,
             };

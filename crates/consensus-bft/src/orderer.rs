@@ -21,8 +21,9 @@ use commonware_p2p::{Address, AddressableManager, AddressableTrackedPeers, Ingre
 use commonware_runtime::{Metrics as _, Quota, Runner as _, Supervisor, tokio as runtime_tokio};
 use commonware_utils::ordered::{Map, Set};
 use commonware_utils::{Hostname, NZU32, NZUsize};
+use ledger::block::MAX_TRANSACTIONS;
 use ledger::{Ledger, LedgerError};
-use node::{NodeError, Orderer, Ordering};
+use node::{NodeError, Orderer, Ordering, Patience};
 use primitives::header::ValidatorSet;
 use primitives::key::{PublicKey, SigningKey};
 
@@ -35,6 +36,9 @@ use crate::membership::engine_key;
 
 /// Threads of the engine and its network.
 const WORKERS: usize = 2;
+/// A block costs every validator messages and syncs, and signatures cost less together, at every one
+/// of them: what many clients send at the same time goes into one block.
+const PATIENCE: Patience = Patience { pause: Duration::from_millis(30), round: MAX_TRANSACTIONS };
 /// Peers that a node has room for however few it knows; each one reserves six megabytes.
 const LEAST_PEERS: NonZeroUsize = NZUsize!(12);
 /// The wait between two attempts to reach peers that are not connected, at least; they take turns.
@@ -111,6 +115,7 @@ impl Bft {
 
 impl Orderer for Bft {
     fn run(&mut self, ordering: &Ordering) -> Result<(), NodeError> {
+        ordering.be_patient(PATIENCE);
         let ledger = Arc::clone(&ordering.ledger);
         let view = ledger.view();
         let validators = view.validators_at(view.height() + 1)?.current;

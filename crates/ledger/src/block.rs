@@ -10,7 +10,7 @@ use primitives::hash::Hash;
 use primitives::header::{Certificate, HEADER_VERSION, Header, MAX_CONTEXT_BYTES, ValidatorSet};
 use primitives::identifier::TransactionId;
 
-use crate::check::{CheckedTransaction, Known, Verifier};
+use crate::check::{Candidate, CheckedTransaction, Known, Verifier};
 use crate::error::LedgerError;
 use crate::layout::Head;
 
@@ -26,6 +26,22 @@ pub struct Block {
     pub header: Header,
     /// Transactions and payloads, in order.
     pub submissions: Bounded<Submission, MAX_TRANSACTIONS>,
+}
+
+/// A block that somebody else made, for whoever checks it.
+#[derive(Debug)]
+pub struct UncheckedBlock<'b> {
+    /// The header.
+    pub header: &'b Header,
+    /// Transactions and payloads, in order.
+    pub submissions: Vec<Candidate<'b>>,
+}
+
+impl<'b> From<&'b Block> for UncheckedBlock<'b> {
+    fn from(block: &'b Block) -> Self {
+        let submissions = block.submissions.iter().map(Cow::Borrowed);
+        Self { header: &block.header, submissions: submissions.map(Candidate::decoded).collect() }
+    }
 }
 
 /// A block whose form is right and that follows a certain head.
@@ -65,7 +81,7 @@ impl CheckedBlock {
         rules: &Rules,
         verifier: &dyn Verifier,
     ) -> Result<Self, LedgerError> {
-        Self::check_after(block, (&head.header, head.hash), rules, verifier, &|_| None)
+        Self::check_after(block.into(), (&head.header, head.hash), rules, verifier, &|_| None)
     }
 
     /// The same against a header that need not be executed or final yet, without checking those
@@ -74,18 +90,17 @@ impl CheckedBlock {
     /// # Errors
     /// As [`CheckedBlock::check`].
     pub fn check_after(
-        block: &Block,
+        UncheckedBlock { header, submissions }: UncheckedBlock<'_>,
         (parent, parent_hash): (&Header, Hash),
         rules: &Rules,
         verifier: &dyn Verifier,
         known: Known<'_>,
     ) -> Result<Self, LedgerError> {
         // The cheap check first: whoever sends a block that follows nothing costs no more than it.
-        check_link(&block.header, parent, parent_hash, rules)
-            .map_err(|reason| LedgerError::Block { height: block.header.height, reason })?;
-        let submissions = block.submissions.iter().map(Cow::Borrowed);
+        check_link(header, parent, parent_hash, rules)
+            .map_err(|reason| LedgerError::Block { height: header.height, reason })?;
         let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, known);
-        Self::of_answers(block.header.clone(), answers, (parent, parent_hash), rules)
+        Self::of_answers(header.clone(), answers, (parent, parent_hash), rules)
     }
 
     /// The same for blocks that follow each other, the first of them `parent`. The signatures of all of
@@ -95,22 +110,25 @@ impl CheckedBlock {
     /// # Errors
     /// As [`CheckedBlock::check`], for each block.
     pub fn check_chain(
-        blocks: &[&Block],
+        blocks: Vec<UncheckedBlock<'_>>,
         (parent, parent_hash): (&Header, Hash),
         rules: &Rules,
         verifier: &dyn Verifier,
         known: Known<'_>,
     ) -> Vec<Result<Self, LedgerError>> {
-        let submissions = blocks.iter().flat_map(|block| block.submissions.iter());
-        let submissions = submissions.map(Cow::Borrowed);
+        let (mut headers, mut submissions) = (Vec::with_capacity(blocks.len()), Vec::new());
+        for mut block in blocks {
+            headers.push((block.header, block.submissions.len()));
+            submissions.append(&mut block.submissions);
+        }
         let mut answers =
             CheckedTransaction::check_unknown(submissions, rules, verifier, known).into_iter();
         let mut before = (parent, parent_hash);
-        let mut checked = Vec::with_capacity(blocks.len());
-        for block in blocks {
-            let own = answers.by_ref().take(block.submissions.len()).collect();
-            checked.push(Self::of_answers(block.header.clone(), own, before, rules));
-            before = (&block.header, block.header.hash());
+        let mut checked = Vec::with_capacity(headers.len());
+        for (header, count) in headers {
+            let own = answers.by_ref().take(count).collect();
+            checked.push(Self::of_answers(header.clone(), own, before, rules));
+            before = (header, header.hash());
         }
         checked
     }

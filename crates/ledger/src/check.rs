@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use contracts::{Body, Malformed, Rules};
+use primitives::codec;
 use primitives::envelope::{ENVELOPE_VERSION, Submission};
 use primitives::identifier::{KeyAddress, TransactionId};
 use primitives::key::{BatchVerifier, PublicKey, Signature, verify};
@@ -60,6 +61,53 @@ impl Verifier for InLine {
 /// Looks up a transaction that was checked before, by its id.
 pub type Known<'a> = &'a dyn Fn(&TransactionId) -> Option<CheckedTransaction>;
 
+/// A submission that somebody sent or put into a block: not checked, and perhaps known already.
+#[derive(Debug)]
+pub struct Candidate<'s> {
+    id: TransactionId,
+    form: Form<'s>,
+}
+
+#[derive(Debug)]
+enum Form<'s> {
+    Decoded(Cow<'s, Submission>),
+    Encoded(&'s [u8]),
+}
+
+impl<'s> Candidate<'s> {
+    /// A submission.
+    #[must_use]
+    pub fn decoded(submission: Cow<'s, Submission>) -> Self {
+        Self { id: submission.transaction.id(), form: Form::Decoded(submission) }
+    }
+
+    /// The bytes of a submission and its transaction's id, as [`Submission::id_in`] found them. What is
+    /// known is compared as bytes, so that nobody decodes what waits here already.
+    #[must_use]
+    pub const fn encoded(id: TransactionId, bytes: &'s [u8]) -> Self {
+        Self { id, form: Form::Encoded(bytes) }
+    }
+
+    /// Is it `known` in everything? `buffer` is overwritten.
+    fn is(&self, known: &Submission, buffer: &mut Vec<u8>) -> bool {
+        match &self.form {
+            Form::Decoded(submission) => **submission == *known,
+            Form::Encoded(bytes) => {
+                buffer.clear();
+                codec::append(known, buffer);
+                buffer == bytes
+            }
+        }
+    }
+
+    fn into_submission(self) -> Submission {
+        match self.form {
+            Form::Decoded(submission) => submission.into_owned(),
+            Form::Encoded(bytes) => codec::decode(bytes).expect("its id was found by decoding it"),
+        }
+    }
+}
+
 /// A transaction whose form is right: decoded, for this ledger, every signature valid, its payload
 /// equal to what it commits to.
 #[derive(Debug, Clone)]
@@ -70,7 +118,15 @@ pub struct CheckedTransaction(Arc<Checked>);
 struct Checked {
     submission: Submission,
     id: TransactionId,
+    signer: KeyAddress,
     body: Body,
+}
+
+/// What is still to be checked; the id when somebody knows it already.
+#[derive(Debug)]
+struct Unchecked {
+    submission: Submission,
+    id: Option<TransactionId>,
 }
 
 impl CheckedTransaction {
@@ -79,7 +135,7 @@ impl CheckedTransaction {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(submission: Submission, rules: &Rules) -> Result<Self, Malformed> {
-        let checked = Self::check_unsigned(submission, rules)?;
+        let checked = Self::check_unsigned(Unchecked { submission, id: None }, rules)?;
         checked.verify_signatures()?;
         Ok(checked)
     }
@@ -91,10 +147,19 @@ impl CheckedTransaction {
         rules: &Rules,
         verifier: &dyn Verifier,
     ) -> Vec<Result<Self, Malformed>> {
-        let count = submissions.len();
-        let mut numbered: Numbered<_> = submissions.into_iter().map(Box::new).enumerate().collect();
+        let unnamed = |submission| Unchecked { submission, id: None };
+        Self::check_all(submissions.into_iter().map(unnamed), rules, verifier)
+    }
+
+    fn check_all(
+        unchecked: impl ExactSizeIterator<Item = Unchecked>,
+        rules: &Rules,
+        verifier: &dyn Verifier,
+    ) -> Vec<Result<Self, Malformed>> {
+        let count = unchecked.len();
+        let mut numbered: Numbered<_> = unchecked.map(Box::new).enumerate().collect();
         // The equation of a batch takes each key once, however many signatures of it there are.
-        numbered.sort_by_key(|(_, submission)| submission.transaction.envelope.signer);
+        numbered.sort_by_key(|(_, unchecked)| unchecked.submission.transaction.envelope.signer);
         let piece_length = count.div_ceil(verifier.threads()).clamp(LEAST_BATCH, BATCH);
         let mut pieces = Vec::with_capacity(count.div_ceil(piece_length));
         let mut numbered = numbered.into_iter();
@@ -125,26 +190,31 @@ impl CheckedTransaction {
     /// An id covers neither signatures nor payload. So what is known counts only when it is equal in
     /// everything; whoever puts other signatures or another payload under a known id has them checked.
     pub fn check_unknown<'s>(
-        submissions: impl IntoIterator<Item = Cow<'s, Submission>>,
+        candidates: impl IntoIterator<Item = Candidate<'s>>,
         rules: &Rules,
         verifier: &dyn Verifier,
         known: Known<'_>,
     ) -> Vec<Result<Self, Malformed>> {
         let (mut answers, mut unknown) = (Vec::new(), Vec::new());
-        for submission in submissions {
-            let found = known(&submission.transaction.id());
-            let found = found.filter(|found| found.submission() == &*submission);
+        let mut buffer = Vec::new();
+        for candidate in candidates {
+            let found = known(&candidate.id);
+            let found = found.filter(|found| candidate.is(found.submission(), &mut buffer));
             if found.is_none() {
-                unknown.push(submission.into_owned());
+                let id = Some(candidate.id);
+                unknown.push(Unchecked { submission: candidate.into_submission(), id });
             }
             answers.push(found.map(Ok));
         }
-        let mut checked = Self::check_many(unknown, rules, verifier).into_iter();
+        let mut checked = Self::check_all(unknown.into_iter(), rules, verifier).into_iter();
         let fill = |answer: Option<_>| answer.or_else(|| checked.next());
         answers.into_iter().map(fill).map(|it| it.expect("one answer for each unknown")).collect()
     }
 
-    fn check_unsigned(submission: Submission, rules: &Rules) -> Result<Self, Malformed> {
+    fn check_unsigned(
+        Unchecked { submission, id }: Unchecked,
+        rules: &Rules,
+    ) -> Result<Self, Malformed> {
         let envelope = &submission.transaction.envelope;
         if envelope.version != ENVELOPE_VERSION {
             return Err(Malformed::Version(envelope.version));
@@ -165,8 +235,9 @@ impl CheckedTransaction {
             return Err(Malformed::Field("this kind never expires: valid_until is 0"));
         }
         body.check(&submission.payload, rules)?;
-        let id = submission.transaction.id();
-        Ok(Self(Arc::new(Checked { submission, id, body })))
+        let id = id.unwrap_or_else(|| submission.transaction.id());
+        let signer = submission.transaction.envelope.signer.address();
+        Ok(Self(Arc::new(Checked { submission, id, signer, body })))
     }
 
     fn verify_signatures(&self) -> Result<(), Malformed> {
@@ -216,8 +287,7 @@ impl CheckedTransaction {
     /// was ordered before.
     #[must_use]
     pub fn numbered(&self) -> (TransactionId, KeyAddress, Sequence) {
-        let envelope = &self.submission().transaction.envelope;
-        (self.id(), envelope.signer.address(), envelope.sequence)
+        (self.id(), self.0.signer, self.submission().transaction.envelope.sequence)
     }
 
     /// Its decoded body.
@@ -242,7 +312,7 @@ type Numbered<T> = Vec<(usize, T)>;
 
 /// Checks a piece: what needs no signature of each transaction, then all signatures together.
 fn check_piece(
-    piece: Numbered<Box<Submission>>,
+    piece: Numbered<Box<Unchecked>>,
     rules: &Rules,
     entropy: [u8; 32],
 ) -> Numbered<Result<CheckedTransaction, Malformed>> {

@@ -32,9 +32,9 @@ mod transaction_index;
 pub mod view;
 
 pub use access::{Outcome, Reader, SubmitError, Submitter};
-pub use block::{Block, CheckedBlock};
+pub use block::{Block, CheckedBlock, UncheckedBlock};
 pub use chain::Ledger;
-pub use check::{CheckedTransaction, InLine, Known, Verifier};
+pub use check::{Candidate, CheckedTransaction, InLine, Known, Verifier};
 pub use chunk::{PrunedTransaction, StoredTransaction};
 pub use epochs::Validators;
 pub use error::LedgerError;

@@ -113,7 +113,7 @@ impl<E: Clock + Spawner + Metrics> commonware_consensus::Application<E> for Acto
 impl Actor {
     fn after_proposal(&self, bug: Bug, block: &OrderedBlock) {
         let mempool = &self.inner.ordering().mempool;
-        let ids = block.block().submissions.iter().map(|s| s.transaction.id());
+        let ids = block.ids();
         match bug {
             Bug::ForgetsProposals => drop(mempool.remove(ids)),
             Bug::AnswersEarly => {
@@ -131,7 +131,7 @@ impl Actor {
 /// A proposal that must not become final, or that must do no harm when it does.
 fn lie(honest: &OrderedBlock, random: &mut Random, sent: &Sent) -> OrderedBlock {
     let context = commonware_consensus::CertifiableBlock::context(honest);
-    let mut block = honest.block().clone();
+    let mut block = honest.to_block();
     let mut submissions = block.submissions.clone().into_vec();
     let old = sent.any(random);
     match random.below(8) {
@@ -157,7 +157,7 @@ fn lie(honest: &OrderedBlock, random: &mut Random, sent: &Sent) -> OrderedBlock 
     if submissions.len() != block.submissions.len() {
         block = with_submissions(block, submissions);
     }
-    OrderedBlock::seal(block, context)
+    OrderedBlock::seal_unchecked(&block, context)
 }
 
 fn with_submissions(mut block: Block, submissions: Vec<Submission>) -> Block {

@@ -10,7 +10,7 @@
 //! Where to start reading: [`Node::start`], [`solo`], [`mempool`].
 
 pub mod checkpoints;
-pub mod clock;
+mod clock;
 pub mod error;
 pub mod mempool;
 pub mod node;
@@ -28,6 +28,6 @@ pub use error::NodeError;
 pub use node::{Node, NodeConfig, NodeStatus, assemble};
 pub use orderer::{Orderer, Ordering};
 pub use private::PrivatePayloads;
-pub use service::Doors;
+pub use service::{Doors, Patience};
 pub use solo::Solo;
 pub use verifier::Threads;

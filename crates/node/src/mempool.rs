@@ -10,11 +10,17 @@
 //! A node meets a transaction twice, passed on and in a block, in either order; whichever comes second
 //! finds what was checked ([`Mempool::known`]).
 
-use std::collections::{BTreeMap, VecDeque};
+#![expect(
+    clippy::disallowed_types,
+    reason = "by id things are looked up only, never walked through"
+)]
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use ledger::block::{MAX_BLOCK_BYTES, MAX_TRANSACTIONS};
 use ledger::{CheckedTransaction, Outcome, SubmitError};
 use primitives::identifier::{KeyAddress, TransactionId};
@@ -78,7 +84,7 @@ struct Share {
 struct Queue {
     /// By their place in the order.
     waiting: BTreeMap<u64, Waiting>,
-    tickets: BTreeMap<TransactionId, u64>,
+    tickets: HashMap<TransactionId, u64, RandomState>,
     next_ticket: u64,
     bytes: usize,
     /// What waits of each other node's.
@@ -129,7 +135,7 @@ impl Queue {
 #[derive(Default)]
 struct Remembered {
     order: VecDeque<TransactionId>,
-    checked: BTreeMap<TransactionId, CheckedTransaction>,
+    checked: HashMap<TransactionId, CheckedTransaction, RandomState>,
     bytes: usize,
 }
 
@@ -299,13 +305,14 @@ impl Mempool {
         self.remembered.lock().expect("nothing panics while it holds what is remembered")
     }
 
-    /// Takes transactions out that became final, with those who wait for them.
+    /// Takes transactions out that became final, with those who wait for them, in the order of the ids.
     pub fn remove(
         &self,
         ids: impl Iterator<Item = TransactionId>,
     ) -> Vec<(TransactionId, Waiters)> {
         let mut queue = self.queue();
-        ids.filter_map(|id| Some((id, queue.remove(&id)?.waiters))).collect()
+        let waiters = ids.filter_map(|id| Some((id, queue.remove(&id)?.waiters)));
+        waiters.filter(|(_, waiters)| !waiters.0.is_empty()).collect()
     }
 
     /// Takes a transaction out and answers those who wait for it.
@@ -324,8 +331,8 @@ impl Mempool {
         (queue.waiting.range(ticket..).map(numbered).collect(), queue.next_ticket)
     }
 
-    /// Copies of this node's own transactions with these tickets, at most `bytes` of them but at least
-    /// one, and the ticket to go on with: what it passes on to other nodes.
+    /// Copies of this node's own transactions with these tickets, at most `bytes` and a block's number
+    /// of them but at least one, and the ticket to go on with: what it passes on to other nodes.
     pub fn own(&self, tickets: Range<u64>, bytes: usize) -> (Vec<CheckedTransaction>, u64) {
         let queue = self.queue();
         let mut copies = Vec::new();
@@ -335,7 +342,8 @@ impl Mempool {
             if waiting.origin.is_some() {
                 continue;
             }
-            if !copies.is_empty() && taken + waiting.size > bytes {
+            let is_full = copies.len() == MAX_TRANSACTIONS || taken + waiting.size > bytes;
+            if !copies.is_empty() && is_full {
                 return (copies, *ticket);
             }
             taken += waiting.size;

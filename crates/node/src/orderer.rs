@@ -20,7 +20,7 @@ use crate::clock::WallClock;
 use crate::error::NodeError;
 use crate::mempool::{Mempool, Submitted, Waiters};
 use crate::private::PrivatePayloads;
-use crate::service::{Doors, Sink, answer_known};
+use crate::service::{Doors, Patience, Sink, answer_known};
 
 /// Answers that wait to be sent. Dropped unsent, they read "the node is stopping".
 #[derive(Default)]
@@ -66,6 +66,11 @@ impl Ordering {
         Ok(self.doors.0.offer(passed_on)?)
     }
 
+    /// How requests of this node's clients wait for each other from now on.
+    pub fn be_patient(&self, patience: Patience) {
+        self.doors.0.gathering.be_patient(patience);
+    }
+
     /// Completes when this node has executed `height`.
     pub fn reached(&self, height: u64) -> Answer<()> {
         self.doors.reached(height)
@@ -86,8 +91,8 @@ impl Ordering {
     /// Hands a final block over: it is executed, made durable and published. A height at or below
     /// the head is ignored.
     ///
-    /// `own` are those who wait at this node for a transaction of this block, by its id; they are
-    /// answered when the orderer sends the returned answers.
+    /// `own` are those who wait at this node for a transaction of this block, by its id and in the
+    /// order of the block; they are answered when the orderer sends the returned answers.
     ///
     /// # Errors
     /// [`NodeError`] when the block cannot be executed or written; the node must stop then.

@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 use contracts::execute::{Sender, resolve};
 use contracts::{Malformed, Position, Rejection};
 use ledger::access::Answer;
 use ledger::{
-    CheckedBlock, CheckedTransaction, Ledger, LedgerError, Outcome, Reader, SubmitError, Submitter,
-    Verifier, View,
+    Candidate, CheckedBlock, CheckedTransaction, Ledger, LedgerError, Outcome, Reader, SubmitError,
+    Submitter, Verifier, View,
 };
 use primitives::envelope::Submission;
 use primitives::header::Certificate;
@@ -91,19 +93,18 @@ impl Sink {
             }
         });
         tracing::debug!(height, transactions = receipts.len(), "block");
-        let outcomes = (0_u32..).zip(&receipts).map(|(index, receipt)| {
+        let mut outcomes = (0_u32..).zip(&receipts).map(|(index, receipt)| {
             let position = Position { height, index };
-            (receipt.transaction, Outcome { id: receipt.transaction, position, code: receipt.code })
+            Outcome { id: receipt.transaction, position, code: receipt.code }
         });
-        let outcomes: BTreeMap<_, _> = outcomes.collect();
         let view = self.ledger.view();
         let mut answers = Vec::with_capacity(own.len());
         for (id, waiters) in own {
-            let outcome = match outcomes.get(&id) {
+            let outcome = match outcomes.find(|outcome| outcome.id == id) {
                 // Rule: the first receipt stays the answer, also when a liar has the transaction
                 // ordered again while somebody asks for it.
                 Some(outcome) if outcome.code != 0 => known_outcome(&view, &id)?,
-                outcome => outcome.cloned(),
+                outcome => outcome,
             };
             answers.push((waiters, outcome.ok_or(SubmitError::Stopping)));
         }
@@ -195,7 +196,29 @@ pub struct Service {
 /// request waits for nobody. One thread serves the line, however many clients stand in it: each thread
 /// would keep the memory of the largest request it ever saw.
 #[derive(Default)]
-pub struct Gathering(Mutex<Line>);
+pub struct Gathering {
+    line: Mutex<Line>,
+    patience: OnceLock<Patience>,
+}
+
+/// How requests wait for each other.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// A round of [`BULK`] submissions or more waits so long for what comes behind it, and again as
+    /// long as something comes.
+    pub pause: Duration,
+    /// Submissions that are checked in one round at most, apart from the last request's.
+    pub round: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { pause: Duration::ZERO, round: 4_000 }
+    }
+}
+
+/// A round with fewer submissions waits for nobody.
+const BULK: usize = 250;
 
 #[derive(Default)]
 struct Line {
@@ -208,12 +231,32 @@ struct Request {
     answer: oneshot::Sender<Vec<Place>>,
 }
 
-/// Submissions that are checked in one round at most, apart from the last request's.
-const ROUND: usize = 4_000;
-
 impl Gathering {
     fn line(&self) -> MutexGuard<'_, Line> {
-        self.0.lock().expect("nothing panics while it holds the requests")
+        self.line.lock().expect("nothing panics while it holds the requests")
+    }
+
+    /// How requests wait from now on; the first word holds.
+    pub fn be_patient(&self, patience: Patience) {
+        let _ = self.patience.set(patience);
+    }
+
+    fn patience(&self) -> Patience {
+        self.patience.get().copied().unwrap_or_default()
+    }
+
+    /// Waits on the calling thread while many submissions gather.
+    fn wait(&self) {
+        let Patience { pause, round } = self.patience();
+        let mut before = 0;
+        while !pause.is_zero() {
+            let count = self.line().requests.iter().map(|one| one.submissions.len()).sum();
+            if !(BULK..round).contains(&count) || count == before {
+                return;
+            }
+            before = count;
+            thread::sleep(pause);
+        }
     }
 
     /// Puts a request into the line. True when nobody serves it: then the caller must.
@@ -227,7 +270,7 @@ impl Gathering {
     fn take_round(&self) -> Option<Vec<Request>> {
         let mut line = self.line();
         let (mut taken, mut count) = (Vec::new(), 0);
-        while count < ROUND
+        while count < self.patience().round
             && let Some(request) = line.requests.pop_front()
         {
             count += request.submissions.len();
@@ -241,7 +284,9 @@ impl Gathering {
 impl Service {
     /// Admits round after round until nobody waits.
     fn serve_line(&self) {
-        while let Some(requests) = self.gathering.take_round() {
+        loop {
+            self.gathering.wait();
+            let Some(requests) = self.gathering.take_round() else { return };
             // What is dropped unanswered reads as "the node is stopping"; the line goes on.
             match catch_unwind(AssertUnwindSafe(|| self.admit_round(requests))) {
                 Ok(Ok(())) => {}
@@ -324,7 +369,7 @@ impl Service {
             submissions.extend(batch);
         }
         let (rules, verifier) = (self.ledger.rules(), &*self.verifier);
-        let submissions = submissions.into_iter().map(Cow::Owned);
+        let submissions = submissions.into_iter().map(Cow::Owned).map(Candidate::decoded);
         let known = |id: &TransactionId| self.mempool.known(id);
         let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, &known);
         let mut judged = self.judge_all(answers)?.into_iter();

@@ -74,6 +74,14 @@ pub fn encode<T: BorshSerialize + ?Sized>(value: &T) -> Vec<u8> {
     borsh::to_vec(value).expect("writing to memory cannot fail and every list is bounded")
 }
 
+/// Appends the canonical bytes of `value`.
+///
+/// # Panics
+/// Never, as [`encode`].
+pub fn append<T: BorshSerialize + ?Sized>(value: &T, bytes: &mut Vec<u8>) {
+    value.serialize(bytes).expect("writing to memory cannot fail and every list is bounded");
+}
+
 /// The value whose canonical bytes are exactly `bytes`.
 ///
 /// # Errors

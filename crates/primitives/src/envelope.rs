@@ -6,7 +6,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::codec::{Bounded, encode};
+use crate::codec::{Bounded, CodecError, decode_prefix, encode};
 use crate::hash::{Hash, tag};
 use crate::identifier::{LedgerId, TransactionId};
 use crate::key::{PublicKey, Signature, SignatureError, SigningKey, verify};
@@ -49,7 +49,11 @@ impl Envelope {
     /// The transaction's id: the hash of the canonical bytes.
     #[must_use]
     pub fn id(&self) -> TransactionId {
-        TransactionId::from_hash(&Hash::of_domain(tag::TRANSACTION, &[&encode(self)]))
+        Self::id_of(&encode(self))
+    }
+
+    fn id_of(bytes: &[u8]) -> TransactionId {
+        TransactionId::from_hash(&Hash::of_domain(tag::TRANSACTION, &[bytes]))
     }
 
     /// The keys that have to sign: the signer, then the cosigners in order.
@@ -118,6 +122,22 @@ pub struct Submission {
     pub transaction: SignedTransaction,
     /// The canonical bytes of its payload; empty when its kind has none.
     pub payload: Bounded<u8, MAX_PAYLOAD_BYTES>,
+}
+
+impl Submission {
+    /// The id of the transaction whose submission stands at the start of `bytes`, and what follows it,
+    /// for whoever holds submissions as bytes. The bytes are decoded as strictly as ever; nothing of
+    /// them is kept.
+    ///
+    /// # Errors
+    /// [`CodecError`] as for [`decode_prefix`].
+    pub fn id_in(bytes: &[u8]) -> Result<(TransactionId, &[u8]), CodecError> {
+        let (_, behind) = decode_prefix::<Envelope>(bytes)?;
+        let envelope = &bytes[..bytes.len() - behind.len()];
+        let (_, behind) = decode_prefix::<Bounded<Signature, MAX_SIGNATURES>>(behind)?;
+        let (_, behind) = decode_prefix::<Bounded<u8, MAX_PAYLOAD_BYTES>>(behind)?;
+        Ok((Envelope::id_of(envelope), behind))
+    }
 }
 
 /// The root over the transactions of a block, in its order; leaf data are the ids.

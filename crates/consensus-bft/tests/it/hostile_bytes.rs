@@ -117,13 +117,16 @@ fn rules() -> Rules {
 fn blocks_and_what_peers_pass_on() {
     let set = validators(4);
     let sealed = block().encode().to_vec();
-    let empty = OrderedBlock::seal(
-        ledger::Block { header: header(&set), submissions: codec::Bounded::default() },
+    let empty = OrderedBlock::seal_unchecked(
+        &ledger::Block { header: header(&set), submissions: codec::Bounded::default() },
         context(&set),
     );
     feed("blocks", &[sealed, empty.encode().to_vec()], |bytes| {
         let Ok(block) = OrderedBlock::decode_cfg(bytes.to_vec(), &()) else { return false };
         assert_eq!(block.encode(), bytes, "two encodings of one block");
+        let submissions = block.to_block().submissions;
+        let ids: Vec<_> = submissions.iter().map(|one| one.transaction.id()).collect();
+        assert_eq!(block.ids().collect::<Vec<_>>(), ids);
         true
     });
     let rules = rules();

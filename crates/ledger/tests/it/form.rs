@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use contracts::Malformed;
 use ledger::store::MemoryStore;
-use ledger::{Block, CheckedBlock, CheckedTransaction, InLine, Known, LedgerError};
-use primitives::codec::Bounded;
+use ledger::{
+    Block, Candidate, CheckedBlock, CheckedTransaction, InLine, Known, LedgerError, UncheckedBlock,
+};
+use primitives::codec::{self, Bounded};
 use primitives::envelope::{SignedTransaction, Submission};
 use primitives::hash::Hash;
 use primitives::identifier::TransactionId;
@@ -176,8 +178,18 @@ fn what_is_known_is_taken_only_when_every_byte_of_it_is_the_same() {
         block.transactions().iter().find(|checked| checked.id() == *id).cloned()
     };
     let check = |block: Block, known: Known<'_>| {
-        let parent = (&head.header, head.hash);
-        CheckedBlock::check_after(&block, parent, &rules, &InLine::default(), known)
+        let check = |block: UncheckedBlock<'_>| {
+            let parent = (&head.header, head.hash);
+            CheckedBlock::check_after(block, parent, &rules, &InLine::default(), known)
+        };
+        // As bytes, as they come from peers, and decoded: it makes no difference.
+        let encoded: Vec<_> = block.submissions.iter().map(codec::encode).collect();
+        let as_bytes = |bytes| Candidate::encoded(Submission::id_in(bytes).unwrap().0, bytes);
+        let submissions = encoded.iter().map(Vec::as_slice).map(as_bytes).collect();
+        let of_bytes = check(UncheckedBlock { header: &block.header, submissions });
+        let decoded = check((&block).into());
+        assert_eq!(format!("{of_bytes:?}"), format!("{decoded:?}"));
+        of_bytes
     };
     let changed = |index: usize, change: &dyn Fn(&mut Submission)| {
         let mut submissions = good.submissions.to_vec();
@@ -233,8 +245,8 @@ fn blocks_that_follow_each_other_are_checked_together_as_one_by_one() {
     }
     let check = |blocks: &[Block]| {
         let parent = (&before.header, before.hash);
-        let blocks: Vec<_> = blocks.iter().collect();
-        CheckedBlock::check_chain(&blocks, parent, &rules, &InLine::default(), &|_| None)
+        let blocks: Vec<_> = blocks.iter().map(UncheckedBlock::from).collect();
+        CheckedBlock::check_chain(blocks, parent, &rules, &InLine::default(), &|_| None)
     };
     let checked = check(&blocks);
     let as_they_were: Vec<_> = checked.iter().map(|it| it.as_ref().unwrap().to_block()).collect();

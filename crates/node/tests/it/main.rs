@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use contracts::genesis::{Clock, Currency, Genesis, Owner, Parameters, Privacy};
@@ -14,7 +14,7 @@ use ledger::snapshot::create;
 use ledger::store::{Fault, MemoryStore, Store};
 use ledger::{CheckedTransaction, InLine, Ledger, LedgerError, Outcome, SubmitError, Verifier};
 use node::mempool::Mempool;
-use node::{Node, NodeConfig, NodeError, Orderer, WallClock};
+use node::{Node, NodeConfig, NodeError, Orderer, Patience, WallClock};
 use primitives::calendar::GridZone;
 use primitives::codec::{Bounded, Text};
 use primitives::envelope::{ENVELOPE_VERSION, Envelope, SignedTransaction, Submission};
@@ -385,6 +385,97 @@ async fn checking_that_panics_is_answered_and_the_next_are_served() {
         assert_eq!(answer.unwrap().code, 0);
     }
     node.stop().unwrap();
+}
+
+/// Orders nothing either, and counts how often signatures are checked.
+struct Patient(Patience);
+
+impl Orderer for Patient {
+    fn run(&mut self, ordering: &node::Ordering) -> Result<(), NodeError> {
+        ordering.be_patient(self.0);
+        OrdersNothing.run(ordering)
+    }
+
+    fn name(&self) -> &'static str {
+        "none"
+    }
+}
+
+#[derive(Default)]
+struct CountsRounds(AtomicUsize);
+
+impl Verifier for CountsRounds {
+    fn for_each(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        InLine::default().for_each(count, work);
+    }
+
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn entropy(&self) -> [u8; 32] {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        [0; 32]
+    }
+}
+
+fn start_patient(pause: Duration) -> (Node, Arc<CountsRounds>) {
+    let ledger = Ledger::open(Arc::new(MemoryStore::new()), Some(genesis(Clock::Virtual))).unwrap();
+    let orderer = Box::new(Patient(Patience { pause, round: 10_000 }));
+    let verifier = Arc::new(CountsRounds::default());
+    let (clock, counts) = (Arc::new(Stands(0)), Arc::clone(&verifier));
+    let node = Node::start_with(Arc::new(ledger), orderer, clock, verifier).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    (node, counts)
+}
+
+#[tokio::test]
+async fn large_requests_wait_for_each_other_and_a_small_one_for_nobody() {
+    let (node, rounds) = start_patient(Duration::from_millis(500));
+    let large = |first: u64| (first..first + 300).map(rejected).collect::<Vec<_>>();
+    let submitter = node.submitter();
+    let waiting: Vec<_> = [large(1), large(301), large(601)]
+        .map(|request| submitter.submit(request))
+        .into_iter()
+        .map(tokio::spawn)
+        .collect();
+    while node.status().mempool < 900 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(rounds.0.load(Ordering::SeqCst), 1, "checked together");
+    assert!(node.stop().is_ok());
+    for answers in waiting {
+        let answers = answers.await.unwrap();
+        assert!(answers.iter().all(|answer| *answer == Err(SubmitError::Stopping)));
+    }
+
+    let (node, _) = start_patient(Duration::from_secs(3_600));
+    let mut garbled = appoint(10, 1);
+    garbled.transaction.envelope.sequence = Sequence::new(9);
+    let answer = submit(&node, vec![garbled]);
+    let answer = tokio::time::timeout(Duration::from_secs(60), answer).await.expect("at once");
+    assert!(matches!(answer[0], Err(SubmitError::Malformed(_))));
+}
+
+#[test]
+fn what_is_passed_on_is_bounded() {
+    let rules = Rules::new(genesis(Clock::Virtual)).unwrap();
+    let most = ledger::block::MAX_TRANSACTIONS;
+    let submissions = (1..=most as u64 + 2).map(rejected).collect();
+    let checked = CheckedTransaction::check_many(submissions, &rules, &InLine::default());
+    let checked: Vec<CheckedTransaction> = checked.into_iter().map(Result::unwrap).collect();
+    let mempool = Mempool::default();
+    let _waits = mempool.push(checked.clone());
+    let ids =
+        |some: &[CheckedTransaction]| some.iter().map(CheckedTransaction::id).collect::<Vec<_>>();
+    let (first, next) = mempool.own(0..u64::MAX, usize::MAX);
+    assert_eq!(ids(&first), ids(&checked[..most]), "a block's number");
+    let (rest, end) = mempool.own(next..u64::MAX, usize::MAX);
+    assert_eq!(ids(&rest), ids(&checked[most..]));
+    assert!(mempool.own(end..u64::MAX, usize::MAX).0.is_empty());
+    let two = checked[0].size() + checked[1].size();
+    assert_eq!(mempool.own(0..u64::MAX, two).0.len(), 2, "so many bytes");
+    assert_eq!(mempool.own(0..u64::MAX, 1).0.len(), 1, "one at least");
 }
 
 #[test]

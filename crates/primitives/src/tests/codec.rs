@@ -128,6 +128,9 @@ proptest! {
             let place = place.index(bytes.len());
             bytes[place] ^= change;
             prop_assert!(canonical_or_refused(&bytes), "byte {place} changed by {change}");
+            // Looking for the id alone takes and refuses what decoding does.
+            let decoded = decode_prefix::<Submission>(&bytes).map(|(it, rest)| (it.transaction.id(), rest));
+            prop_assert_eq!(Submission::id_in(&bytes).ok(), decoded.ok());
         }
     }
 
