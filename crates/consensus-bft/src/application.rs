@@ -113,14 +113,18 @@ impl Application {
         let kept = self.kept.lock().expect(UNPOISONED).remove(&block.hash());
         match kept {
             Some(checked) => Ok(checked),
-            None => self.check(block, (parent, parent_hash), &|_| {}),
+            None => {
+                let _turn = self.ordering.checking.of_block();
+                self.check(block, (parent, parent_hash), &|_| {})
+            }
         }
     }
 
     /// Checks final blocks before their turn to be executed comes; they follow `before`. What is wrong
     /// with one is said when it is executed.
     pub(crate) fn check_ahead(&self, before: &OrderedBlock, blocks: &[OrderedBlock]) {
-        let Ordering { ledger, verifier, mempool, .. } = &self.ordering;
+        let Ordering { ledger, verifier, mempool, checking, .. } = &self.ordering;
+        let _turn = checking.of_block();
         let chain = blocks.iter().map(OrderedBlock::unchecked).collect();
         let parent = (before.header(), before.hash());
         let known = |id: &TransactionId| mempool.known(id);
@@ -324,6 +328,8 @@ impl Application {
         if let Some(verdict) = self.judge_time(header, parent.header(), lateness)? {
             return Ok(verdict);
         }
+        // Until what was met here is remembered.
+        let _turn = self.ordering.checking.of_block();
         let unknown = RefCell::new(BTreeSet::new());
         let is_unknown = |id: &TransactionId| {
             unknown.borrow_mut().insert(*id);

@@ -9,6 +9,7 @@
 //!
 //! Where to start reading: [`Node::start`], [`solo`], [`mempool`].
 
+pub mod checking;
 pub mod checkpoints;
 mod clock;
 pub mod error;

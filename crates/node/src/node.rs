@@ -11,6 +11,7 @@ use ledger::{Ledger, LedgerError, Reader, Submitter, Verifier};
 use primitives::key::SigningKey;
 use tokio::sync::watch;
 
+use crate::checking::Checking;
 use crate::checkpoints::Checkpoints;
 use crate::clock::WallClock;
 use crate::error::NodeError;
@@ -46,6 +47,7 @@ pub fn assemble(
 ) -> (Ordering, Doors) {
     let mempool = Arc::new(Mempool::default());
     let quota = Arc::new(Mutex::new(RejectionQuota::default()));
+    let checking = Arc::new(Checking::default());
     let checkpoints = Arc::new(Checkpoints::default());
     let private = Arc::new(PrivatePayloads::default());
     let sink = Sink::new(
@@ -63,6 +65,7 @@ pub fn assemble(
         quota,
         heights: sink.heights(),
         gathering: Gathering::default(),
+        checking: Arc::clone(&checking),
         private: Arc::clone(&private),
     }));
     let ordering = Ordering {
@@ -70,6 +73,7 @@ pub fn assemble(
         ledger,
         clock,
         verifier,
+        checking,
         checkpoints,
         private,
         sink,

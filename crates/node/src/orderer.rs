@@ -15,6 +15,7 @@ use primitives::identifier::{KeyAddress, TransactionId};
 use primitives::key::PublicKey;
 use primitives::units::Sequence;
 
+use crate::checking::Checking;
 use crate::checkpoints::Checkpoints;
 use crate::clock::WallClock;
 use crate::error::NodeError;
@@ -47,6 +48,8 @@ pub struct Ordering {
     pub clock: Arc<dyn WallClock>,
     /// Checking work.
     pub verifier: Arc<dyn Verifier>,
+    /// Whose turn it is to check what others sent.
+    pub checking: Arc<Checking>,
     /// What this node has to do with checkpoints.
     pub checkpoints: Arc<Checkpoints>,
     /// The values of a private ledger that this node holds.

@@ -21,6 +21,7 @@ use primitives::key::PublicKey;
 use primitives::units::{Sequence, Timestamp};
 use tokio::sync::oneshot;
 
+use crate::checking::Checking;
 use crate::checkpoints::Checkpoints;
 use crate::clock::WallClock;
 use crate::error::NodeError;
@@ -186,6 +187,7 @@ pub struct Service {
     pub quota: Arc<Mutex<RejectionQuota>>,
     pub heights: Arc<Signal<Heights>>,
     pub gathering: Gathering,
+    pub checking: Arc<Checking>,
     pub private: Arc<PrivatePayloads>,
 }
 
@@ -371,6 +373,7 @@ impl Service {
         let (rules, verifier) = (self.ledger.rules(), &*self.verifier);
         let submissions = submissions.into_iter().map(Cow::Owned).map(Candidate::decoded);
         let known = |id: &TransactionId| self.mempool.known(id);
+        let _turn = self.checking.of_passed_on();
         let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, &known);
         let mut judged = self.judge_all(answers)?.into_iter();
         for (origin, count) in origins {
