@@ -1,8 +1,8 @@
 //! Final blocks on their way to execution.
 //!
-//! A node in step with the others gets one at a time, and has checked its transactions when it voted.
-//! A node that was away gets as many as its peers send: what has come together is checked together,
-//! which costs less for each signature, and while the blocks before it are executed.
+//! A validator in step with the others gets one at a time, and has checked its transactions when it
+//! voted. A node that was away gets as many as its peers send: what has come together is checked
+//! together, which costs less for each signature, and while the blocks before it are executed.
 
 use commonware_consensus::marshal::Update;
 use commonware_runtime::Spawner;
@@ -42,9 +42,10 @@ async fn hand_on<E: Spawner>(
     let mut before: Option<OrderedBlock> = None;
     while let Some(update) = updates.recv().await {
         let group = gather(update, &mut updates);
-        if let (Some(before), [_, _, ..]) = (&before, &group[..]) {
+        let is_checked = group.iter().all(|(block, _)| application.is_checked(block));
+        if let Some(before) = before.clone().filter(|_| !is_checked) {
             let blocks: Vec<_> = group.iter().map(|(block, _)| block.clone()).collect();
-            let (application, before) = (application.clone(), before.clone());
+            let application = application.clone();
             let checking = runtime.child("check").shared(true).spawn(move |_| async move {
                 application.check_ahead(&before, &blocks);
             });

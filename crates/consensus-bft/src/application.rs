@@ -120,11 +120,19 @@ impl Application {
         }
     }
 
-    /// Checks final blocks before their turn to be executed comes; they follow `before`. What is wrong
-    /// with one is said when it is executed.
+    /// Was the block checked, when it was proposed, judged, or ahead of its turn?
+    pub(crate) fn is_checked(&self, block: &OrderedBlock) -> bool {
+        self.kept.lock().expect(UNPOISONED).contains_key(&block.hash())
+    }
+
+    /// Checks final blocks before their turn to be executed comes, from the first on that was not yet;
+    /// they follow `before`. What is wrong with one is said when it is executed.
     pub(crate) fn check_ahead(&self, before: &OrderedBlock, blocks: &[OrderedBlock]) {
         let Ordering { ledger, verifier, mempool, checking, .. } = &self.ordering;
         let _turn = checking.of_block();
+        let done = blocks.iter().take_while(|block| self.is_checked(block)).count();
+        let (done, blocks) = blocks.split_at(done);
+        let before = done.last().unwrap_or(before);
         let chain = blocks.iter().map(OrderedBlock::unchecked).collect();
         let parent = (before.header(), before.hash());
         let known = |id: &TransactionId| mempool.known(id);
