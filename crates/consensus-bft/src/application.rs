@@ -113,16 +113,14 @@ impl Application {
         let kept = self.kept.lock().expect(UNPOISONED).remove(&block.hash());
         match kept {
             Some(checked) => Ok(checked),
-            None => {
-                let _turn = self.ordering.checking.of_block();
-                self.check(block, (parent, parent_hash), &|_| {})
-            }
+            None => self.check(block, (parent, parent_hash)),
         }
     }
 
-    /// Was the block checked, when it was proposed, judged, or ahead of its turn?
+    /// Was the block checked or executed before?
     pub(crate) fn is_checked(&self, block: &OrderedBlock) -> bool {
-        self.kept.lock().expect(UNPOISONED).contains_key(&block.hash())
+        block.header().height <= self.ordering.ledger.head().header.height
+            || self.kept.lock().expect(UNPOISONED).contains_key(&block.hash())
     }
 
     /// Checks final blocks before their turn to be executed comes, from the first on that was not yet;
@@ -137,31 +135,37 @@ impl Application {
         let parent = (before.header(), before.hash());
         let known = |id: &TransactionId| mempool.known(id);
         let checked = CheckedBlock::check_chain(chain, parent, ledger.rules(), &**verifier, &known);
-        let mut kept = self.kept.lock().expect(UNPOISONED);
         for (block, checked) in blocks.iter().zip(checked) {
             let Ok(checked) = checked else { return };
-            if kept.len() < MAX_KEPT {
-                kept.insert(block.hash(), checked);
-            }
+            self.keep(checked, block.hash());
         }
     }
 
-    /// Checks a block on its parent; `unknown` is told of each transaction that this node meets first
-    /// here, in their order.
+    /// Checks a block on its parent, and remembers what this node meets first here. A block of which
+    /// nothing is new waits for nobody.
     fn check(
         &self,
         block: &OrderedBlock,
         parent: (&Header, Hash),
-        unknown: &dyn Fn(&TransactionId),
     ) -> Result<CheckedBlock, LedgerError> {
-        let Ordering { ledger, verifier, mempool, .. } = &self.ordering;
-        CheckedBlock::check_after(block.unchecked(), parent, ledger.rules(), &**verifier, &|id| {
+        let Ordering { ledger, verifier, mempool, checking, .. } = &self.ordering;
+        let is_new = block.ids().any(|id| mempool.known(&id).is_none());
+        let _turn = is_new.then(|| checking.of_block());
+        let unknown = RefCell::new(BTreeSet::new());
+        let known = |id: &TransactionId| {
             let known = mempool.known(id);
             if known.is_none() {
-                unknown(id);
+                unknown.borrow_mut().insert(*id);
             }
             known
-        })
+        };
+        let unchecked = block.unchecked();
+        let checked =
+            CheckedBlock::check_after(unchecked, parent, ledger.rules(), &**verifier, &known)?;
+        let unknown = unknown.into_inner();
+        let transactions = checked.transactions().iter();
+        mempool.remember(transactions.filter(|checked| unknown.contains(&checked.id())));
+        Ok(checked)
     }
 
     fn keep(&self, checked: CheckedBlock, hash: Hash) {
@@ -336,18 +340,8 @@ impl Application {
         if let Some(verdict) = self.judge_time(header, parent.header(), lateness)? {
             return Ok(verdict);
         }
-        // Until what was met here is remembered.
-        let _turn = self.ordering.checking.of_block();
-        let unknown = RefCell::new(BTreeSet::new());
-        let is_unknown = |id: &TransactionId| {
-            unknown.borrow_mut().insert(*id);
-        };
-        match self.check(block, (parent.header(), parent.hash()), &is_unknown) {
+        match self.check(block, (parent.header(), parent.hash())) {
             Ok(checked) => {
-                let unknown = unknown.into_inner();
-                let met_here =
-                    checked.transactions().iter().filter(|it| unknown.contains(&it.id()));
-                self.ordering.mempool.remember(met_here);
                 self.keep(checked, block.hash());
                 Ok(Verdict::Valid)
             }

@@ -73,8 +73,9 @@ pub(crate) const WRITE_BUFFER: NonZeroUsize = NZUsize!(64 * 1024);
 pub struct Pace {
     /// The pause before an empty block.
     pub idle: Duration,
-    /// The pause before an empty block that commits to the execution of the last transactions, or
-    /// that brings an approved change of the validators nearer.
+    /// The pause before an empty block that commits to the execution of the last transactions, from
+    /// that execution on and longer when they are many, or that brings an approved change of the
+    /// validators nearer.
     pub closing: Duration,
     /// How long the others wait for a leader's proposal; well above `idle`.
     pub leader_timeout: Duration,

@@ -27,9 +27,10 @@ use crate::membership::public_key;
 const GATHERED_BYTES: usize = 4 << 20;
 /// The largest message: one largest transaction, with its signatures.
 pub const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES + MAX_PAYLOAD_BYTES + GATHERED_BYTES;
-/// Messages that hold so many transactions are checked without waiting for another: a block that comes
-/// meanwhile waits for them.
-const TOGETHER: usize = MAX_TRANSACTIONS / 2;
+/// Messages that hold so many bytes are checked without another one.
+const TOGETHER_BYTES: usize = 2 * GATHERED_BYTES;
+/// So many messages at most.
+const MAX_TOGETHER: usize = 16;
 /// What has waited this long is passed on again.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -97,14 +98,11 @@ fn encode(transactions: &[CheckedTransaction]) -> Vec<u8> {
 async fn take_in<R: Receiver<PublicKey = EngineKey>>(ordering: Ordering, mut receiver: R) {
     let mut warned = BTreeSet::new();
     while let Ok(first) = receiver.recv().await {
-        let (mut passed_on, mut count, mut next) = (Vec::new(), 0, Some(first));
+        let (mut passed_on, mut bytes, mut next) = (Vec::new(), 0, Some(first));
         while let Some((from, message)) = next {
-            count += 1;
+            bytes += message.len();
             match codec::decode::<Batch>(message.as_ref()) {
-                Ok(batch) => {
-                    count += batch.len();
-                    passed_on.push((public_key(&from), batch.into_vec()));
-                }
+                Ok(batch) => passed_on.push((public_key(&from), batch.into_vec())),
                 Err(error) => {
                     if warned.insert(from.clone()) {
                         tracing::warn!(peer = %from, %error, "a peer passed on what is no transaction");
@@ -112,7 +110,7 @@ async fn take_in<R: Receiver<PublicKey = EngineKey>>(ordering: Ordering, mut rec
                 }
             }
             // What came meanwhile is checked together: signatures cost less in a larger batch.
-            next = match count < TOGETHER {
+            next = match bytes < TOGETHER_BYTES && passed_on.len() < MAX_TOGETHER {
                 true => receiver.recv().now_or_never().and_then(Result::ok),
                 false => None,
             };

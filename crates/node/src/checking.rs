@@ -7,7 +7,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// One checks at a time. A block waits for the one who is at it and no longer: what is passed on goes
-/// behind every block, so that no peer can keep a vote back by sending a lot.
+/// behind every block, and is checked in pieces, so that no peer can keep a vote back by sending a lot.
 #[derive(Debug, Default)]
 pub struct Checking {
     state: Mutex<State>,

@@ -205,11 +205,12 @@ impl Mempool {
         receivers
     }
 
-    /// Takes what another node passes on, as far as there is room for it and within that node's
-    /// share. Nobody waits for these here, so what finds no room is dropped.
-    pub fn offer(&self, origin: PublicKey, transactions: Vec<CheckedTransaction>) {
+    /// Takes what other nodes pass on, each transaction with the node it came from, as far as there is
+    /// room for it and within that node's share. Nobody waits for these here, so what finds no room is
+    /// dropped.
+    pub fn offer(&self, transactions: impl IntoIterator<Item = (PublicKey, CheckedTransaction)>) {
         let mut queue = self.queue();
-        for checked in transactions {
+        for (origin, checked) in transactions {
             let size = checked.size();
             let share = queue.shares.get(&origin).copied().unwrap_or_default();
             let is_over_share = share.count >= MAX_WAITING / PEER_SHARE

@@ -194,8 +194,8 @@ pub struct Service {
 /// Requests that wait to be admitted.
 ///
 /// While one round is checked, on all threads, the requests that arrive gather and are checked
-/// together in the next: signatures of one key cost less the more of them stand in one batch. A lone
-/// request waits for nobody. One thread serves the line, however many clients stand in it: each thread
+/// together in the next: signatures of one key cost less the more of them stand in one batch. How long a
+/// large request waits for others the orderer says ([`Patience`]); a small one waits for nobody. One thread serves the line, however many clients stand in it: each thread
 /// would keep the memory of the largest request it ever saw.
 #[derive(Default)]
 pub struct Gathering {
@@ -206,8 +206,8 @@ pub struct Gathering {
 /// How requests wait for each other.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// A round of [`BULK`] submissions or more waits so long for what comes behind it, and again as
-    /// long as something comes.
+    /// A round of [`BULK`] submissions or more waits so long for what comes behind it, and again while
+    /// as many come, [`PAUSES`] times at most.
     pub pause: Duration,
     /// Submissions that are checked in one round at most, apart from the last request's.
     pub round: usize,
@@ -221,6 +221,11 @@ impl Default for Patience {
 
 /// A round with fewer submissions waits for nobody.
 const BULK: usize = 250;
+/// How often a round waits.
+const PAUSES: usize = 4;
+/// Signatures of what peers passed on that are checked in one turn: a block that comes meanwhile waits
+/// for a few hundredths of a second, and for half a second when all of them are wrong.
+const TURN: usize = 8_000;
 
 #[derive(Default)]
 struct Line {
@@ -251,9 +256,9 @@ impl Gathering {
     fn wait(&self) {
         let Patience { pause, round } = self.patience();
         let mut before = 0;
-        while !pause.is_zero() {
+        for _ in 0..if pause.is_zero() { 0 } else { PAUSES } {
             let count = self.line().requests.iter().map(|one| one.submissions.len()).sum();
-            if !(BULK..round).contains(&count) || count == before {
+            if count < before + BULK || count >= round {
                 return;
             }
             before = count;
@@ -365,20 +370,29 @@ impl Service {
 
     /// The same for what other nodes pass on; nobody waits for an answer.
     pub fn offer(&self, passed_on: Vec<(PublicKey, Vec<Submission>)>) -> Result<(), LedgerError> {
-        let (mut origins, mut submissions) = (Vec::with_capacity(passed_on.len()), Vec::new());
+        let (mut turn, mut signatures) = (Vec::new(), 0);
         for (origin, batch) in passed_on {
-            origins.push((origin, batch.len()));
-            submissions.extend(batch);
+            for submission in batch {
+                signatures += submission.transaction.signatures.len().max(1);
+                turn.push((origin, submission));
+                if signatures >= TURN {
+                    self.offer_in_turn(std::mem::take(&mut turn))?;
+                    signatures = 0;
+                }
+            }
         }
+        self.offer_in_turn(turn)
+    }
+
+    fn offer_in_turn(&self, passed_on: Vec<(PublicKey, Submission)>) -> Result<(), LedgerError> {
+        let (origins, submissions): (Vec<_>, Vec<_>) = passed_on.into_iter().unzip();
         let (rules, verifier) = (self.ledger.rules(), &*self.verifier);
         let submissions = submissions.into_iter().map(Cow::Owned).map(Candidate::decoded);
         let known = |id: &TransactionId| self.mempool.known(id);
         let _turn = self.checking.of_passed_on();
         let answers = CheckedTransaction::check_unknown(submissions, rules, verifier, &known);
-        let mut judged = self.judge_all(answers)?.into_iter();
-        for (origin, count) in origins {
-            self.mempool.offer(origin, judged.by_ref().take(count).flatten().collect());
-        }
+        let judged = origins.into_iter().zip(self.judge_all(answers)?);
+        self.mempool.offer(judged.filter_map(|(origin, judged)| Some((origin, judged.ok()?))));
         Ok(())
     }
 

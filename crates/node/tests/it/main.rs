@@ -457,6 +457,43 @@ async fn large_requests_wait_for_each_other_and_a_small_one_for_nobody() {
     assert!(matches!(answer[0], Err(SubmitError::Malformed(_))));
 }
 
+#[tokio::test]
+async fn small_requests_do_not_hold_a_large_one_back() {
+    let (node, _) = start_patient(Duration::from_millis(300));
+    let submitter = node.submitter();
+    let large = tokio::spawn(submitter.submit((1..=300).map(rejected).collect()));
+    let mut waiting = Vec::new();
+    for sequence in 301..900 {
+        if node.status().mempool >= 300 {
+            break;
+        }
+        waiting.push(tokio::spawn(submitter.submit(vec![rejected(sequence)])));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(waiting.len() < 400, "{} came and it still waits", waiting.len());
+    assert!(node.stop().is_ok());
+    assert_eq!(large.await.unwrap().len(), 300);
+    for answer in waiting {
+        assert_eq!(answer.await.unwrap(), [Err(SubmitError::Stopping)]);
+    }
+}
+
+#[test]
+fn what_peers_pass_on_is_checked_in_pieces() {
+    let ledger = Ledger::open(Arc::new(MemoryStore::new()), Some(genesis(Clock::Virtual))).unwrap();
+    let verifier = Arc::new(CountsRounds::default());
+    let rounds = Arc::clone(&verifier);
+    let (ordering, _doors) = node::assemble(Arc::new(ledger), Arc::new(Stands(0)), verifier);
+    let batch = |from: u64, to: u64| (from..=to).map(rejected).collect::<Vec<_>>();
+    let passed_on =
+        vec![(key(4).public(), batch(1, 6_000)), (key(5).public(), batch(6_001, 8_100))];
+    ordering.offer(passed_on).unwrap();
+    assert_eq!(ordering.mempool.len(), 8_100);
+    assert_eq!(rounds.0.load(Ordering::SeqCst), 2, "a block could go between");
+    ordering.offer(vec![(key(5).public(), batch(1, 10))]).unwrap();
+    assert_eq!(ordering.mempool.len(), 8_100, "each stands there once");
+}
+
 #[test]
 fn what_is_passed_on_is_bounded() {
     let rules = Rules::new(genesis(Clock::Virtual)).unwrap();
