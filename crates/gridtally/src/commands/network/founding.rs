@@ -20,6 +20,8 @@ use crate::exit::{EndWith, Ended, Exit};
 /// they are free when a stopped network starts again.
 const FIRST_PORT: u16 = 12_000;
 const LAST_PORT: u16 = 32_000;
+/// So far apart two processes seek that were started one after the other.
+const APART: u32 = 64;
 
 /// Makes the network. What a founding that was cut short left behind is removed first: no node of it
 /// was ever started.
@@ -133,14 +135,17 @@ fn configuration(node: &NodeEntry, all: &[NodeEntry]) -> String {
     text
 }
 
-/// Ports that nobody listens on. The search begins at a place that differs from network to network,
-/// so that two that are founded at the same time do not meet.
+/// Ports that nobody listens on. The search begins at a place that differs from network to network and
+/// from process to process, so that two that are founded at the same time do not meet, not even two
+/// demonstrations, which have the same keys.
 ///
 /// # Errors
 /// [`Exit::Taken`] when there are not enough.
 pub fn free_ports(count: usize, key: PublicKey) -> Result<Vec<u16>, Ended> {
     let range = LAST_PORT - FIRST_PORT;
-    let start = u16::from_be_bytes([key.bytes[0], key.bytes[1]]) % range;
+    let of_key = u32::from(u16::from_be_bytes([key.bytes[0], key.bytes[1]]));
+    let of_process = std::process::id().wrapping_mul(APART);
+    let start = (of_key.wrapping_add(of_process) % u32::from(range)) as u16;
     let candidates = (0..range).map(|step| FIRST_PORT + (start + step) % range);
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let ports: Vec<u16> = candidates.filter(is_free).take(count).collect();
