@@ -32,21 +32,23 @@ pub struct Cli {
     pub global: Global,
 }
 
+impl Cli {
+    /// Does the command cause faults on purpose? Then nobody wants to be warned of them.
+    pub const fn expects_faults(&self) -> bool {
+        matches!(&self.command, Command::Simulate(simulate) if simulate.is_of_network())
+    }
+}
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Print one JSON document instead of text for people.
     #[arg(long, global = true)]
     pub json: bool,
-    /// What to log to standard error, as in `info`, `ledger=debug,warn`.
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILTER",
-        env = "GRIDTALLY_LOG",
-        default_value = "warn"
-    )]
-    pub log: String,
+    /// What to log to standard error, as in `info`, `ledger=debug,warn`. Unless told, warnings; `simulate
+    /// network` logs nothing, because the faults are meant.
+    #[arg(long, global = true, value_name = "FILTER", env = "GRIDTALLY_LOG")]
+    pub log: Option<String>,
     /// How log lines look.
     #[arg(long, global = true, value_enum, env = "GRIDTALLY_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,

@@ -4,10 +4,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Global, LogFormat};
 
-/// Starts logging for the life of the process. A filter that cannot be read counts as `warn`.
-pub fn start(global: &Global) {
-    let filter = EnvFilter::try_new(&global.log).unwrap_or_else(|error| {
-        eprintln!("gridtally: --log {}: {error}; logging warnings", global.log);
+/// Starts logging for the life of the process, `unless_told` when no filter is given. A filter that
+/// cannot be read counts as `warn`.
+pub fn start(global: &Global, unless_told: &str) {
+    let wanted = global.log.as_deref().unwrap_or(unless_told);
+    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|error| {
+        eprintln!("gridtally: --log {wanted}: {error}; logging warnings");
         EnvFilter::new("warn")
     });
     let builder = tracing_subscriber::fmt()

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
             return if is_answer { exit::Exit::Success } else { exit::Exit::Usage }.into();
         }
     };
-    logging::start(&cli.global);
+    logging::start(&cli.global, if cli.expects_faults() { "off" } else { "warn" });
     match commands::run(cli) {
         Ok(exit) => exit.into(),
         Err(ended) => {

@@ -71,6 +71,11 @@ impl FromStr for Speed {
 }
 
 impl Simulate {
+    /// Whole networks with faults, in place of a day?
+    pub const fn is_of_network(&self) -> bool {
+        matches!(self.other, Some(Other::Network(_)))
+    }
+
     pub fn run(self, global: &Global) -> Result<Exit, Ended> {
         if let Some(Other::Network(network)) = self.other {
             return network.run(global);

@@ -137,7 +137,7 @@ fn nobody_answers_is_exit_4() {
 #[test]
 fn a_network_is_simulated_from_seeds_and_one_seed_again() {
     let simulate = |seeds: &[&str]| {
-        let command = ["simulate", "network", "--json", "--log", "off", "--faults", "crash"];
+        let command = ["simulate", "network", "--json", "--faults", "crash"];
         json(&[&command, seeds].concat())
     };
     let both = simulate(&["--seeds", "3..5"]);
@@ -154,4 +154,8 @@ fn a_network_is_simulated_from_seeds_and_one_seed_again() {
         expect(2, &[&["simulate", "network"][..], &wrong].concat());
     }
     expect(2, &["simulate", "network", "--seed", "1", "--seeds", "1..2"]);
+    let one = ["simulate", "network", "--seed", "3", "--faults", "crash"];
+    let output = gridtally().args(one).env_remove("GRIDTALLY_LOG").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("WARN"), "the faults are meant: {said}");
 }
